@@ -1,0 +1,1 @@
+//! Black-box tests of a Docker Engine API socket.

@@ -1,0 +1,3 @@
+//! vch, a Virtual Container Host.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! See the README of `vch/` for what this room is for.
