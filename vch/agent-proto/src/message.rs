@@ -1,0 +1,146 @@
+//! The control messages: what the host asks, what the agent answers, what it tells unasked.
+//!
+//! Order of a sandbox's life: `Hello`, then `Personalize`, and only then `Run` (the agent refuses to run anything in a
+//! machine that still has its template's identity), then any of `Exec`, `Signal`, `Resize`. When a container's first
+//! process ends, the agent sends `Exited`, then unmounts its file systems and sends `Released`.
+
+use crate::{Container, ExitStatus, Process, WindowSize};
+use serde::{Deserialize, Serialize};
+
+/// What the host asks of the agent. Requests may be sent without waiting for earlier replies; the agent takes them in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Opens a connection; the agent forgets partial frames of an earlier one. Answered by [`Reply::Hello`].
+    Hello {
+        /// The host's [`crate::VERSION`].
+        version: u16,
+    },
+    /// Makes the clone one of its own kind. Answered by [`Reply::Done`] once every part of it holds.
+    Personalize(Identity),
+    /// Mounts a container's file systems and starts its first process. Answered by [`Reply::Started`] after the
+    /// process's `execve` succeeded.
+    Run(Box<Container>),
+    /// Starts a further process in a running container. Answered by [`Reply::Started`].
+    Exec {
+        /// The container's ID, as `Run` gave it.
+        container: String,
+        /// The process.
+        process: Box<Process>,
+    },
+    /// Sends a signal. Answered by [`Reply::Done`].
+    Signal {
+        /// The process's number, as the host gave it.
+        process: u32,
+        /// Linux signal number.
+        signal: i32,
+    },
+    /// Sets a terminal's size. Answered by [`Reply::Done`].
+    Resize {
+        /// The process's number.
+        process: u32,
+        /// The new size.
+        size: WindowSize,
+    },
+    /// Kills what still runs, flushes and unmounts every disk. Answered by [`Reply::Done`]; the machine can be ended then.
+    Shutdown,
+}
+
+/// What the agent answers; a request that failed is answered by a [`Failure`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// To [`Request::Hello`].
+    Hello(Hello),
+    /// It is done.
+    Done,
+    /// The process runs.
+    Started {
+        /// Its process ID in the guest's outermost PID namespace.
+        pid: u32,
+    },
+}
+
+/// Who the agent is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The agent's [`crate::VERSION`].
+    pub version: u16,
+    /// `uname -r` of the guest.
+    pub kernel: String,
+    /// Whether [`Request::Personalize`] has already been done in this machine.
+    pub personalized: bool,
+}
+
+/// What makes a clone itself. Every part is applied, or the whole fails and nothing may run (fail closed).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Fresh random bytes from the host, 32 to 512 of them: credited to the guest's pool (`RNDADDENTROPY`), after which
+    /// the pool is reseeded (`RNDRESEEDCRNG`), see `random(4)`.
+    pub entropy: Vec<u8>,
+    /// Wall clock at the moment of sending, in nanoseconds since the Unix epoch.
+    pub realtime_ns: u64,
+    /// The machine's own host name (containers with a UTS namespace of their own have another), at most 64 bytes.
+    pub hostname: String,
+    /// New content of `/etc/machine-id` and of `/proc/sys/kernel/random/boot_id`'s stand-in, as 16 raw bytes.
+    pub machine_id: [u8; 16],
+    /// MAC address of the NIC that stands in the template, if it has one.
+    pub mac: Option<[u8; 6]>,
+}
+
+impl std::fmt::Debug for Identity {
+    /// The entropy is a secret of the guest: it is never printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("hostname", &self.hostname).finish_non_exhaustive()
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What kind of failure it is; the engine maps it to Docker's exit codes.
+    pub class: FailureClass,
+    /// A sentence in the words of runc where runc has them, at most 4 KiB.
+    pub message: String,
+}
+
+/// Kinds of failure that the host treats differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureClass {
+    /// The executable does not exist: Docker's exit code 127.
+    ExecutableNotFound,
+    /// The executable may not be run (permission, a directory, a format that the kernel refuses): Docker's exit code 126.
+    ExecutableRefused,
+    /// The user or group is not in the image's `/etc/passwd` or `/etc/group`.
+    UnknownUser,
+    /// The working directory cannot be made or entered.
+    WorkingDirectory,
+    /// A file system could not be mounted.
+    Mount,
+    /// A limit, sysctl, device or other setting was refused by the kernel.
+    Setting,
+    /// No process or container of that number or name.
+    NotFound,
+    /// The request makes no sense now: `Run` before `Personalize`, or a version that differs.
+    Sequence,
+    /// Anything else.
+    Internal,
+}
+
+/// What the agent tells unasked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A process ended. Its output streams may still have bytes to come, up to their end-of-stream frames.
+    Exited {
+        /// The process's number.
+        process: u32,
+        /// How it ended.
+        status: ExitStatus,
+        /// Whether the kernel's out-of-memory killer struck in the container's cgroup while it ran.
+        oom_killed: bool,
+    },
+    /// After the first process of a container ended: its processes are gone and its disks flushed and unmounted.
+    Released {
+        /// The container's ID.
+        container: String,
+    },
+}
