@@ -7,6 +7,13 @@
 //! ```
 //! `stream` is the request's number in requests and replies, the byte stream's number in data, credit and
 //! end-of-stream frames, and 0 in events. Both sides use this module; it does no I/O.
+//!
+//! Streams: the host numbers those it sends on odd, those it receives on even, and never uses a number twice in one
+//! machine, clones of a warmed template included. The unused credit and what was received but not yet credited never
+//! exceed [`crate::WINDOW`] together, so a receiver needs no more room than that. A stream ends with `Eof`, with `Reset`
+//! (after which neither side sends on it), with a failed `Run` or `Exec`, or with the connection. Frames for a stream
+//! that has ended are dropped by their receiver, since they may have crossed its end on the way; those for a stream
+//! that never was, and data beyond the credit, break the protocol.
 
 use crate::{MAX_CONTROL, MAX_DATA};
 use serde::{Serialize, de::DeserializeOwned};

@@ -2,7 +2,8 @@
 //!
 //! Order of a sandbox's life: `Hello`, then `Personalize`, and only then `Run` (the agent refuses to run anything in a
 //! machine that still has its template's identity), then any of `Exec`, `Signal`, `Resize`. When a container's first
-//! process ends, the agent sends `Exited`, then unmounts its file systems and sends `Released`.
+//! process ends, the agent sends `Exited`, then unmounts its file systems and sends `Released`. A machine that is warmed
+//! before it is cloned or pooled goes `Personalize`, `Run`, …, `Released`, `Anonymize`, and starts again at `Personalize`.
 
 use crate::{Container, ExitStatus, Process, WindowSize};
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,13 @@ pub enum Request {
         /// The host's [`crate::VERSION`].
         version: u16,
     },
-    /// Makes the clone one of its own kind. Answered by [`Reply::Done`] once every part of it holds.
+    /// Makes the clone one of its own kind. Answered by [`Reply::Done`] once every part of it holds. May be repeated
+    /// while no container is there; each time everything is applied again, the reseeding above all.
     Personalize(Identity),
+    /// Forgets that [`Request::Personalize`] was done: `Run` is refused again until the next one. Sent after a warm-up
+    /// container, before the machine is saved as a template or kept in a pool, so that no clone can start with another's
+    /// identity. Answered by [`Reply::Done`]; refused ([`FailureClass::Sequence`]) while a container is there.
+    Anonymize,
     /// Mounts a container's file systems and starts its first process. Answered by [`Reply::Started`] after the
     /// process's `execve` succeeded.
     Run(Box<Container>),
