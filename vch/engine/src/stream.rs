@@ -1,0 +1,72 @@
+//! What flows between a container's processes and clients: output chunks, and a place to write stdin.
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+
+/// Which output a chunk is of; a terminal has only [`Channel::Stdout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// The engine's own word, after the stream has begun (frame type 3).
+    System,
+}
+
+/// A piece of output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Which output.
+    pub channel: Channel,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// What a client writes: bytes, then dropped (or closed) at its end of input. Bounded, so that a process that does not
+/// read stalls only its own client.
+pub type StdinSender = mpsc::Sender<Bytes>;
+
+/// A client's side of an attached process.
+pub struct Attached {
+    /// Whether the process has a terminal: bytes go raw, without frames.
+    pub tty: bool,
+    /// The output; ends when the process has ended or the client detached.
+    pub output: BoxStream<'static, Chunk>,
+    /// Where to write input, if the client attached it. Dropping it is end of input.
+    pub stdin: Option<StdinSender>,
+}
+
+impl std::fmt::Debug for Attached {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attached").field("tty", &self.tty).field("stdin", &self.stdin.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// One log line, or a piece of a long one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Which output.
+    pub channel: Channel,
+    /// When it was written.
+    pub time: crate::timestamp::Timestamp,
+    /// The bytes, with their newline.
+    pub line: Bytes,
+    /// `k=v,k2=v2` where the log driver keeps attributes.
+    pub attributes: String,
+}
+
+/// A log being read.
+pub struct Logs {
+    /// Whether the container has a terminal: lines go raw, without frames.
+    pub tty: bool,
+    /// The entries; ends at the log's end, or with the container when following.
+    pub entries: BoxStream<'static, crate::Result<LogEntry>>,
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").field("tty", &self.tty).finish_non_exhaustive()
+    }
+}
