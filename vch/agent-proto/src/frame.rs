@@ -15,7 +15,7 @@
 //! that has ended are dropped by their receiver, since they may have crossed its end on the way; those for a stream
 //! that never was, and data beyond the credit, break the protocol.
 
-use crate::{MAX_CONTROL, MAX_DATA};
+use crate::{MAX_CONTROL, MAX_DATA, MAX_REPLY};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Bytes of a header.
@@ -58,7 +58,8 @@ impl Kind {
     /// Largest payload that a frame of this kind may have, in bytes.
     pub fn max_payload(self) -> usize {
         match self {
-            Self::Request | Self::Reply | Self::Event => MAX_CONTROL,
+            Self::Request => MAX_CONTROL,
+            Self::Reply | Self::Event => MAX_REPLY,
             Self::Data => MAX_DATA,
             Self::Credit => 4,
             Self::Eof | Self::Reset => 0,
@@ -144,7 +145,7 @@ impl Frame {
     /// A control frame with `message` as its payload.
     ///
     /// # Errors
-    /// The message is larger than [`MAX_CONTROL`], or cannot be encoded.
+    /// The message is larger than its kind may be, or cannot be encoded.
     pub fn control<M: Serialize>(kind: Kind, stream: u32, message: &M) -> Result<Self, FrameError> {
         let payload = postcard::to_stdvec(message).map_err(|_| FrameError::Malformed(kind))?;
         let frame = Self { kind, stream, payload };

@@ -23,9 +23,13 @@ pub const VERSION: u16 = 1;
 /// Largest payload of a [`Kind::Data`] frame, in bytes.
 pub const MAX_DATA: usize = 64 * 1024;
 
-/// Largest payload of a request, a reply or an event, in bytes. A container's whole start message fits: Linux itself
-/// bounds arguments and environment at a quarter of the stack limit.
+/// Largest payload of a request, in bytes. A container's whole start message fits: Linux itself bounds arguments and
+/// environment at a quarter of the stack limit.
 pub const MAX_CONTROL: usize = 4 * 1024 * 1024;
+
+/// Largest payload of a reply or an event, in bytes: what the host holds for a guest that it does not trust. Whatever
+/// may be longer goes through a byte stream.
+pub const MAX_REPLY: usize = 256 * 1024;
 
 /// Credit, in bytes, that each side of a byte stream starts with.
 pub const WINDOW: u32 = 256 * 1024;
