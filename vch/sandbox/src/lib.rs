@@ -1,1 +1,10 @@
-//! See the README of `vch/` for what this room is for.
+//! One microVM: its template, its clone, its pool, and the host's end of the agent protocol.
+//!
+//! The engine calls [`Host::open`] once and [`Host::start`] for each container.
+
+mod agent_client;
+mod error;
+pub mod fake;
+
+pub use agent_client::{Channel, Closed, Exit, OutputReader, Process, ProcessHandle, StdinWriter, Streams, WriteError};
+pub use error::SandboxError;
