@@ -1,7 +1,7 @@
 //! A machine specification turned into a running machine.
 //!
 //! The sandbox room calls this one. It sees two small traits, [`Hypervisor`] and [`Machine`], and plain structs; what
-//! stands behind them is QEMU ([`qemu`]) or a fake ([`fake`]), and both pass the same [`suite`].
+//! stands behind them is QEMU ([`qemu`]) or a fake ([`fake`]), and both pass the same suite.
 //!
 //! ```text
 //!              launch                 resume / pause
@@ -17,8 +17,14 @@
 //! Invariant: this room knows no container, no image and no agent protocol. The agent's port is a byte stream to it.
 
 mod error;
+pub mod fake;
 mod machine;
+mod memory;
+pub mod qemu;
 mod spec;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+mod sys;
 
 pub use error::HypervisorError;
 pub use machine::{Cause, Exit, ExitStatus, Hypervisor, Machine};
