@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 /// What the host asks of the agent. Requests may be sent without waiting for earlier replies; the agent takes them in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// Opens a connection; the agent forgets partial frames of an earlier one. Answered by [`Reply::Hello`].
+    /// Opens a connection; the agent forgets partial frames and all streams of an earlier one, and the machine's identity
+    /// unless a container is there (fail closed: it may have been saved as a template in between). Answered by
+    /// [`Reply::Hello`].
     Hello {
         /// The host's [`crate::VERSION`].
         version: u16,
@@ -72,7 +74,7 @@ pub struct Hello {
     pub version: u16,
     /// `uname -r` of the guest.
     pub kernel: String,
-    /// Whether [`Request::Personalize`] has already been done in this machine.
+    /// Whether the machine still has the identity of an earlier connection, since a container is there.
     pub personalized: bool,
 }
 
