@@ -1,0 +1,185 @@
+//! What each request of the host's does.
+
+use super::{Agent, Source};
+use crate::container::{self, Container, Phase, Process, stdio};
+use crate::failure::{Explain, Failure, FailureClass, failure};
+use crate::{identity, sys};
+use rustix::event::epoll::EventFlags;
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::os::fd::AsFd;
+use vch_agent_proto::{Frame, Hello, Reply, Request, VERSION, WindowSize};
+
+impl Agent {
+    /// Takes a request frame; answers now, or later where the answer hangs on a child.
+    pub(super) fn request(&mut self, frame: &Frame) {
+        let number = frame.stream;
+        let answer = match frame.message::<Request>() {
+            Ok(request) => self.take(number, request),
+            Err(error) => Err(failure(FailureClass::Internal, format!("request {number}: {error}"))),
+        };
+        if let Some(answer) = answer.transpose() {
+            self.reply(number, &answer);
+        }
+    }
+
+    fn take(&mut self, number: u32, request: Request) -> Result<Option<Reply>, Failure> {
+        match request {
+            Request::Hello { version } => self.hello(version).map(Some),
+            Request::Personalize(identity) => {
+                self.no_container("an identity can be given")?;
+                self.personalized = false;
+                identity::apply(&identity)?;
+                self.personalized = true;
+                Ok(Some(Reply::Done))
+            }
+            Request::Anonymize => {
+                self.no_container("an identity can be given up")?;
+                self.personalized = false;
+                Ok(Some(Reply::Done))
+            }
+            Request::Run(container) => self.run(number, &container).map(|()| None),
+            Request::Exec { container, process } => self.exec(number, container, &process).map(|()| None),
+            Request::Signal { process, signal } => self.signal(process, signal).map(Some),
+            Request::Resize { process, size } => self.resize(process, size).map(Some),
+            Request::Shutdown => {
+                self.shutdown = Some(number);
+                let containers: Vec<String> = self.containers.keys().cloned().collect();
+                containers.iter().for_each(|id| self.end(id));
+                Ok(None)
+            }
+        }
+    }
+
+    fn hello(&mut self, version: u16) -> Result<Reply, Failure> {
+        if version != VERSION {
+            let message = format!("the host speaks version {version} of the protocol, the agent {VERSION}");
+            return Err(failure(FailureClass::Sequence, message));
+        }
+        // A connection that ended and began again within one turn is known by this only.
+        self.streams.disconnect();
+        self.forget_identity();
+        let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+        Ok(Reply::Hello(Hello { version: VERSION, kernel, personalized: self.personalized }))
+    }
+
+    fn no_container(&self, what: &str) -> Result<(), Failure> {
+        match self.containers.keys().next() {
+            Some(id) => {
+                Err(failure(FailureClass::Sequence, format!("{what} only while no container is there, not {id}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn run(&mut self, request: u32, wanted: &vch_agent_proto::Container) -> Result<(), Failure> {
+        if !self.personalized {
+            let message = "the machine still has its template's identity: Personalize comes before Run";
+            return Err(failure(FailureClass::Sequence, message));
+        }
+        if self.shutdown.is_some() {
+            return Err(failure(FailureClass::Sequence, "the machine is being shut down"));
+        }
+        if self.containers.contains_key(&wanted.id) {
+            return Err(failure(FailureClass::Sequence, format!("container {} is there already", wanted.id)));
+        }
+        self.check_numbers(&wanted.process)?;
+        let cgroup = container::cgroup::Cgroup::create(self.machine.cgroups.as_fd(), &wanted.id)?;
+        let stdio = stdio::Ends::open(&wanted.process.stdio)?;
+        let started = match container::start::run(&self.machine, wanted, &cgroup, stdio.child) {
+            Ok(started) => started,
+            Err(failure) => {
+                cgroup.remove();
+                return Err(failure);
+            }
+        };
+        self.containers.insert(wanted.id.clone(), Container::new(wanted, cgroup));
+        self.started(request, &wanted.id, &wanted.process, started, stdio.agent)
+    }
+
+    fn exec(&mut self, request: u32, id: String, process: &vch_agent_proto::Process) -> Result<(), Failure> {
+        self.check_numbers(process)?;
+        let not_running = || failure(FailureClass::NotFound, format!("container {id} is not running"));
+        let container = self.containers.get(&id).filter(|container| !container.ending).ok_or_else(not_running)?;
+        let first = self.processes.get(&container.first).filter(|p| p.is_running()).ok_or_else(not_running)?;
+        let stdio = stdio::Ends::open(&process.stdio)?;
+        let started = container::start::exec(&self.machine, container, first, process, stdio.child)?;
+        self.started(request, &id, process, started, stdio.agent)
+    }
+
+    fn check_numbers(&self, process: &vch_agent_proto::Process) -> Result<(), Failure> {
+        if self.processes.contains_key(&process.number) {
+            return Err(failure(FailureClass::Sequence, format!("process {} is there already", process.number)));
+        }
+        match stdio::numbers(&process.stdio).into_iter().find(|&stream| self.streams.contains(stream)) {
+            Some(stream) => Err(failure(FailureClass::Sequence, format!("stream {stream} is there already"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Registers a child that was forked: its streams, its channel, itself.
+    fn started(
+        &mut self,
+        request: u32,
+        id: &str,
+        process: &vch_agent_proto::Process,
+        started: container::start::Started,
+        stdio: stdio::AgentEnds,
+    ) -> Result<(), Failure> {
+        let oom_kills = self.containers.get(id).map_or(0, |container| container.cgroup.oom_kills());
+        let first = self.containers.get(id).is_some_and(|container| container.first == process.number);
+        let streams = stdio::numbers(&process.stdio);
+        stdio.register(&mut self.streams);
+        for &stream in &streams {
+            self.watch_stream(stream)?;
+        }
+        self.watch(started.channel.as_fd(), Source::Channel(process.number), EventFlags::IN)?;
+        self.processes.insert(
+            process.number,
+            Process {
+                container: id.to_owned(),
+                pid: started.pid,
+                pidfd: started.pidfd,
+                phase: Phase::Starting { channel: started.channel, request, ready: false },
+                stdio: process.stdio.clone(),
+                terminal: None,
+                oom_kills_before: if first { 0 } else { oom_kills },
+            },
+        );
+        Ok(())
+    }
+
+    /// Watches a stream's descriptor, where it has one yet.
+    pub(super) fn watch_stream(&self, number: u32) -> Result<(), Failure> {
+        match self.streams.descriptor(number) {
+            Some(descriptor) => self.watch(descriptor, Source::Stream(number), EventFlags::IN | EventFlags::OUT),
+            None => Ok(()),
+        }
+    }
+
+    fn signal(&self, number: u32, signal: i32) -> Result<Reply, Failure> {
+        let process = self.running(number)?;
+        match sys::signals::send(process.pidfd.as_fd(), signal) {
+            Err(rustix::io::Errno::SRCH) => Err(no_process(number)),
+            result => result.explain(FailureClass::Setting, |why| format!("send signal {signal}: {why}")),
+        }?;
+        Ok(Reply::Done)
+    }
+
+    fn resize(&self, number: u32, size: WindowSize) -> Result<Reply, Failure> {
+        let process = self.running(number)?;
+        let Some(terminal) = &process.terminal else {
+            return Err(failure(FailureClass::Setting, format!("process {number} has no terminal")));
+        };
+        tcsetwinsize(terminal, Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 })
+            .explain(FailureClass::Setting, |why| format!("resize the terminal of process {number}: {why}"))?;
+        Ok(Reply::Done)
+    }
+
+    fn running(&self, number: u32) -> Result<&Process, Failure> {
+        self.processes.get(&number).filter(|process| process.is_running()).ok_or_else(|| no_process(number))
+    }
+}
+
+fn no_process(number: u32) -> Failure {
+    failure(FailureClass::NotFound, format!("no process {number} is running"))
+}

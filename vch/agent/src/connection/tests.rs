@@ -1,0 +1,1 @@
+//! The connection and its streams over a socket pair.

@@ -1,0 +1,94 @@
+//! The agent's side of starting: fork into the cgroup and namespaces, keep the channel.
+
+use super::{channel, join, setup, stdio::ChildEnds};
+use crate::boot::{self, Machine};
+use crate::container::cgroup::Cgroup;
+use crate::failure::{Explain, Failure, FailureClass, report};
+use crate::sys::fork::{self, Forked, namespace};
+use rustix::process::Pid;
+use std::convert::Infallible;
+use std::os::fd::{AsFd, OwnedFd};
+use vch_agent_proto::{Container, Namespaces, Process};
+
+/// A child that is on its way.
+pub(crate) struct Started {
+    /// Its process ID in the machine's namespace.
+    pub(crate) pid: Pid,
+    /// A descriptor of it.
+    pub(crate) pidfd: OwnedFd,
+    /// What it says.
+    pub(crate) channel: OwnedFd,
+}
+
+/// Forks a container's first process.
+///
+/// # Errors
+/// The fork fails; later failures come over the channel.
+pub(crate) fn run(
+    machine: &Machine,
+    container: &Container,
+    cgroup: &Cgroup,
+    stdio: ChildEnds,
+) -> Result<Started, Failure> {
+    fork_child(namespaces(container.namespaces), cgroup, |channel| {
+        setup::run(machine, container, cgroup, stdio, channel)
+    })
+}
+
+/// Forks a further process of a running container, whose first process is `first`.
+///
+/// # Errors
+/// The container's process namespace cannot be entered, or the fork fails; later failures come over the channel.
+pub(crate) fn exec(
+    machine: &Machine,
+    container: &super::Container,
+    first: &super::Process,
+    process: &Process,
+    stdio: ChildEnds,
+) -> Result<Started, Failure> {
+    // A process namespace is entered by children only, so the agent lends its own setting and takes it back: that saves
+    // a second fork, and the process is the agent's own child.
+    fork::join(first.pidfd.as_fd(), namespace::PID)
+        .explain(FailureClass::NotFound, |why| format!("enter the container's process namespace: {why}"))?;
+    let started = fork_child(0, &container.cgroup, |channel| join::run(first.pidfd.as_fd(), process, stdio, channel));
+    if let Err(error) = fork::join(machine.pid_namespace.as_fd(), namespace::PID) {
+        // Whatever would be forked next would land in a container.
+        report(&format!("the machine's process namespace cannot be entered again: {error}"));
+        boot::power_off();
+    }
+    started
+}
+
+fn fork_child(
+    namespaces: u64,
+    cgroup: &Cgroup,
+    child: impl FnOnce(&OwnedFd) -> Result<Infallible, Failure>,
+) -> Result<Started, Failure> {
+    let internal = |what: &'static str| move |why: &str| format!("{what}: {why}");
+    let (agent_end, child_end) = channel::open().explain(FailureClass::Internal, internal("make a channel"))?;
+    let forked = match fork::fork(namespaces, Some(cgroup.directory())) {
+        // A container that made cgroups below its own can hold no process in it; it has moved its own below as well.
+        Err(rustix::io::Errno::BUSY | rustix::io::Errno::OPNOTSUPP) => {
+            let below = cgroup.leaf()?;
+            fork::fork(namespaces, Some(below.as_fd()))
+        }
+        forked => forked,
+    };
+    match forked.explain(FailureClass::Internal, internal("fork"))? {
+        Forked::Parent { pid, pidfd } => Ok(Started { pid, pidfd, channel: agent_end }),
+        Forked::Child => {
+            drop(agent_end);
+            let Err(failure) = child(&child_end);
+            channel::send_failure(child_end.as_fd(), &failure);
+            fork::exit(1)
+        }
+    }
+}
+
+/// The namespaces to fork into. The cgroup namespace is made by the child, once it is in its cgroup.
+fn namespaces(own: Namespaces) -> u64 {
+    [(own.pid, namespace::PID), (own.ipc, namespace::IPC), (own.uts, namespace::UTS), (own.network, namespace::NETWORK)]
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .fold(namespace::MOUNT, |sum, (_, bit)| sum | bit)
+}
