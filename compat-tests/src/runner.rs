@@ -1,0 +1,127 @@
+//! Which test runs where, alone or beside others, and for how long at most.
+//!
+//! Used by `tests/compat/main.rs`. The one place that decides what is left out: a test of our own engine on a peer,
+//! and a test of an API version that the engine does not speak. Left out is reported as ignored, never as passed.
+//! A test marked as a known difference of an older dockerd must fail there: once it passes, the mark has to go.
+
+use crate::engine::Engine;
+use libtest_mimic::{Failed, Trial};
+use std::sync::{Arc, RwLock, mpsc};
+use std::time::Duration;
+
+/// No test takes longer than this, on the slowest machine.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// One test: a function that panics when it fails.
+#[derive(Debug, Clone)]
+pub struct Test {
+    name: String,
+    run: fn(),
+    alone: bool,
+    ours_only: bool,
+    since: (u32, u32),
+    differs: Option<((u32, u32), &'static str)>,
+}
+
+impl Test {
+    /// A test by the path of its module and its name.
+    pub fn new(module: &str, name: &str, run: fn()) -> Self {
+        let module = module.strip_prefix("compat::").unwrap_or(module);
+        Self {
+            name: format!("{module}::{name}"),
+            run,
+            alone: false,
+            ours_only: false,
+            since: (0, 0),
+            differs: None,
+        }
+    }
+
+    /// Runs while no other test does.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// Is about what only our engine promises.
+    pub fn ours_only(mut self) -> Self {
+        self.ours_only = true;
+        self
+    }
+
+    /// Needs an engine that speaks API 1.`minor`.
+    pub fn since(mut self, minor: u32) -> Self {
+        self.since = (1, minor);
+        self
+    }
+
+    /// Is known to fail on a peer older than API 1.`minor`, for this reason.
+    pub fn older_differs(mut self, minor: u32, reason: &'static str) -> Self {
+        self.differs = Some(((1, minor), reason));
+        self
+    }
+}
+
+/// `tests![a, b]`: tests by the names of functions in the module where it stands.
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        vec![$($crate::runner::Test::new(module_path!(), stringify!($name), $name)),*]
+    };
+}
+
+/// Turns tests into what the runner runs. Without an engine (for a list) nothing is left out.
+pub fn trials(tests: Vec<Test>, engine: Option<&'static Engine>) -> Vec<Trial> {
+    let gate = Arc::new(RwLock::new(()));
+    let trial = |test: Test| {
+        let left_out = engine
+            .is_some_and(|engine| (engine.is_peer && test.ours_only) || engine.api < test.since);
+        let must_fail = test
+            .differs
+            .filter(|(version, _)| engine.is_some_and(|e| e.is_peer && e.api < *version));
+        let (gate, alone, run) = (gate.clone(), test.alone, test.run);
+        Trial::test(test.name.clone(), move || {
+            let outcome = if alone {
+                let _one = gate
+                    .write()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                within_deadline(run)
+            } else {
+                let _many = gate
+                    .read()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                within_deadline(run)
+            };
+            match (must_fail, outcome) {
+                (None, outcome) => outcome,
+                (Some(_), Err(_)) => Ok(()),
+                (Some((_, reason)), Ok(())) => {
+                    Err(format!("passes on the peer, though marked: {reason}").into())
+                }
+            }
+        })
+        .with_ignored_flag(left_out)
+    };
+    tests.into_iter().map(trial).collect()
+}
+
+/// Runs a test on a thread of its own; a test that hangs is left behind and has failed.
+fn within_deadline(run: fn()) -> Result<(), Failed> {
+    let (done, outcome) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        run();
+        let _ = done.send(());
+    });
+    match outcome.recv_timeout(DEADLINE) {
+        Ok(()) => Ok(()),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("not done within {DEADLINE:?}").into()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            let panic = thread.join().err();
+            let text = panic.as_ref().and_then(|p| {
+                let owned = p.downcast_ref::<String>().map(String::as_str);
+                owned.or_else(|| p.downcast_ref::<&str>().copied())
+            });
+            Err(text.unwrap_or("panicked").to_owned().into())
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Containers by the API, a file a topic.
+
+mod attach;
+mod attach_ws;
+mod create;
+mod detach;
+mod events;
+mod exec;
+mod inspect;
+mod kill;
+mod list;
+mod list_filters;
+mod logs;
+mod prune;
+mod remove;
+mod rename;
+mod start;
+mod stop;
+mod tty;
+mod wait;
+
+use vch_compat_tests::prelude::*;
+
+pub(crate) fn tests() -> Vec<Test> {
+    [
+        attach::tests(),
+        attach_ws::tests(),
+        create::tests(),
+        detach::tests(),
+        events::tests(),
+        exec::tests(),
+        inspect::tests(),
+        kill::tests(),
+        list::tests(),
+        list_filters::tests(),
+        logs::tests(),
+        prune::tests(),
+        remove::tests(),
+        rename::tests(),
+        start::tests(),
+        stop::tests(),
+        tty::tests(),
+        wait::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

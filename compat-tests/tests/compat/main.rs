@@ -1,0 +1,59 @@
+//! The black-box tests: one program, so that our daemon is started once and stopped at the end.
+//!
+//! `cargo test -p vch-compat-tests [--] [NAME…]`; `docs/testing.md` says what it needs. Each module is a topic, each
+//! test is named for the behaviour it holds the engine to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests stop at the first surprise, and this is a program that talks to a person"
+)]
+
+mod containers;
+mod http;
+mod images;
+mod system;
+mod time;
+
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+use vch_compat_tests::{engine, image, runner};
+
+fn all() -> Vec<runner::Test> {
+    [
+        containers::tests(),
+        http::tests(),
+        images::tests(),
+        system::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if arguments.list {
+        return libtest_mimic::run(&arguments, runner::trials(all(), None)).exit_code();
+    }
+    let running = match engine::start() {
+        Ok(running) => running,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::FAILURE;
+        }
+    };
+    image::busybox().load();
+    let conclusion = libtest_mimic::run(&arguments, runner::trials(all(), Some(engine::engine())));
+    let log = running.log();
+    let stopped = running.stop();
+    if let Err(left) = &stopped {
+        eprintln!("{left}");
+    }
+    if let (true, Some(log)) = (conclusion.has_failed() || stopped.is_err(), log) {
+        eprintln!("{log}");
+    }
+    if stopped.is_err() {
+        return ExitCode::FAILURE;
+    }
+    conclusion.exit_code()
+}
