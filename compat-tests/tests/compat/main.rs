@@ -7,6 +7,10 @@
     clippy::print_stderr,
     reason = "tests stop at the first surprise, and this is a program that talks to a person"
 )]
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a list of one expected id reads best as a list"
+)]
 
 mod containers;
 mod http;

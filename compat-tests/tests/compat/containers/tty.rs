@@ -24,7 +24,7 @@ fn terminal(script: &str) -> Container {
     }))
 }
 
-const ALL: &str = "stream=1&stdin=1&stdout=1&stderr=1&logs=1";
+const ALL: &str = "stream=1&stdin=1&stdout=1&stderr=1";
 
 #[track_caller]
 fn until(body: &mut Body, text: &str) -> String {
