@@ -5,6 +5,7 @@
 mod agent_client;
 mod error;
 pub mod fake;
+pub mod guest;
 
 pub use agent_client::{Channel, Closed, Exit, OutputReader, Process, ProcessHandle, StdinWriter, Streams, WriteError};
 pub use error::SandboxError;
