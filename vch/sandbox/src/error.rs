@@ -1,6 +1,7 @@
 //! What can go wrong with a sandbox, told apart as far as a caller can act on it.
 
 use crate::agent_client::Closed;
+use crate::guest::GuestError;
 use std::path::PathBuf;
 use std::time::Duration;
 use vch_agent_proto::{Failure, FrameError};
@@ -46,8 +47,11 @@ pub enum SandboxError {
         source: HypervisorError,
     },
     /// The guest's kernel, initramfs or agent is missing or cannot be made.
-    #[error("the guest is not ready: {0}")]
-    Guest(String),
+    #[error("the guest is not ready")]
+    Guest(#[from] GuestError),
+    /// A guest that was booted did not come up.
+    #[error("the guest did not boot: {0}")]
+    Boot(String),
     /// No rung of the accelerator ladder held.
     #[error("no accelerator boots the guest: {0}")]
     Accelerator(String),
@@ -97,4 +101,10 @@ impl From<Closed> for SandboxError {
             Closed::Protocol(reason) => Self::Protocol(reason),
         }
     }
+}
+
+/// An error with all its causes on one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

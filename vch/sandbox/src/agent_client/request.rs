@@ -5,12 +5,15 @@ use super::link::Link;
 use super::tables::Answer;
 use crate::SandboxError;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use vch_agent_proto::{Frame, Hello, Identity, Kind, Reply, Request};
 
 /// Requests that may wait for an answer at one time.
 const PENDING: usize = 1024;
+
+/// How long the first hello waits for an answer before it is said again.
+const FIRST_HELLO: Duration = Duration::from_millis(500);
 
 /// Numbers that a machine has not used yet: for processes, and for pairs of streams. A template hands its own on to
 /// its clones, since the agent in them remembers what the template's ran.
@@ -50,7 +53,7 @@ impl Numbers {
     }
 
     pub(super) fn was_output(self, number: u32) -> bool {
-        number != 0 && number % 2 == 0 && number < self.output
+        number != 0 && number.is_multiple_of(2) && number < self.output
     }
 }
 
@@ -122,14 +125,25 @@ impl Link {
 }
 
 impl Client {
-    /// Opens the conversation.
+    /// Opens the conversation. Says hello again, at growing intervals, until there is an answer: what a guest hears
+    /// before it knows that the host is there may be lost, since port state and data reach it by separate queues.
     ///
     /// # Errors
     /// No answer in time, an agent of another version, a connection that ended.
     pub(crate) async fn hello(&self, limit: Duration) -> Result<Hello, SandboxError> {
+        const WHAT: &str = "the agent's hello";
         let request = Request::Hello { version: vch_agent_proto::VERSION };
-        let sent = self.link.request("the agent's hello", limit, &request)?;
-        match self.link.answer(sent).await? {
+        let deadline = Instant::now() + limit;
+        let mut patience = FIRST_HELLO;
+        let reply = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.link.answer(self.link.request(WHAT, patience.min(left), &request)?).await {
+                Err(SandboxError::Deadline { .. }) if left > patience => patience *= 2,
+                Err(SandboxError::Deadline { what, .. }) => return Err(SandboxError::Deadline { what, limit }),
+                answer => break answer?,
+            }
+        };
+        match reply {
             Reply::Hello(hello) if hello.version == vch_agent_proto::VERSION => Ok(hello),
             Reply::Hello(hello) => Err(SandboxError::Protocol(format!(
                 "the agent speaks version {} and this program version {}: run 'vch guest build'",

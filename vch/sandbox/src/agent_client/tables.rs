@@ -134,7 +134,7 @@ impl Tables {
     pub(super) fn reply(&mut self, request: u32, mut answer: Answer) -> Result<(), Breach> {
         let waiting = self.pending.remove(&request).ok_or(Breach::Reply(request))?;
         if let Err(failure) = &mut answer {
-            failure.message.truncate(failure.message.floor_char_boundary(FAILURE));
+            failure.message.truncate(crate::cut(&failure.message, FAILURE).len());
         }
         // Nobody waits any more when the request's deadline has passed or its caller has gone: nothing to do then.
         let _ = waiting.send(answer);

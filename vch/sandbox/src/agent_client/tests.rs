@@ -330,6 +330,32 @@ async fn a_request_has_a_deadline_and_its_late_answer_does_no_harm() {
     signal.await.unwrap().unwrap();
 }
 
+/// A guest that reads before it knows that the host is there answers into nothing, or forgets what it read.
+#[tokio::test]
+async fn a_hello_that_is_lost_is_said_again() {
+    let (host, mut peer) = UnixStream::pair().unwrap();
+    let client = Client::new(host, Numbers::default());
+    let greeting = tokio::spawn(async move { client.hello(SOON).await });
+    let mut frames = Frames::default();
+    let lost = frames.next(&mut peer).await;
+    let again = frames.next(&mut peer).await;
+    assert_eq!((lost.payload, again.stream), (again.payload.clone(), lost.stream + 1));
+    let hello = proto::Hello { version: proto::VERSION, kernel: "k".into(), personalized: false };
+    send(&mut peer, &reply(&again, Ok(Reply::Hello(hello.clone())))).await;
+    assert_eq!(greeting.await.unwrap().unwrap(), hello);
+}
+
+#[tokio::test]
+async fn an_agent_of_another_version_is_refused_with_a_remedy() {
+    let (host, mut peer) = UnixStream::pair().unwrap();
+    let client = Client::new(host, Numbers::default());
+    let greeting = tokio::spawn(async move { client.hello(SOON).await });
+    let request = Frames::default().next(&mut peer).await;
+    let hello = proto::Hello { version: 9, kernel: "k".into(), personalized: false };
+    send(&mut peer, &reply(&request, Ok(Reply::Hello(hello)))).await;
+    assert!(greeting.await.unwrap().unwrap_err().to_string().contains("vch guest build"));
+}
+
 #[tokio::test]
 async fn a_guest_that_never_answers_is_not_asked_without_end() {
     let (client, _process, _peer, _frames) = on_script().await;

@@ -120,6 +120,7 @@ impl Connection<'_> {
             }
             Request::Run(container) => {
                 guest.state().admit(&container.id)?;
+                guest.check_disks(&container.rootfs)?;
                 let number = container.process.number;
                 let reply = self.start(container.process, container.id.clone(), go)?;
                 guest.state().containers.insert(container.id, number);

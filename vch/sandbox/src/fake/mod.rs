@@ -9,24 +9,30 @@
 
 mod connection;
 mod container;
+mod guests;
 mod program;
 mod streams;
 
 pub use container::{container, process};
+pub use guests::{Guests, host, settings};
 pub use program::{End, Proc, Program, Programs};
 pub use streams::{Input, Output};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
-use vch_agent_proto::{Failure, FailureClass, Identity, Request};
+use tokio::sync::{mpsc, watch};
+use vch_agent_proto::{Disk, Failure, FailureClass, Identity, Request, Rootfs};
+use vch_hypervisor::DiskSpec;
 
 /// One guest. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Guest {
     programs: Programs,
     state: Arc<Mutex<State>>,
+    /// The machine's disks; `None` where there is no machine, and any disk is taken to be there.
+    disks: Option<watch::Receiver<BTreeMap<u16, DiskSpec>>>,
+    cloned: bool,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +62,12 @@ enum Touch {
 impl Guest {
     /// A guest that has just booted.
     pub fn new(programs: Programs) -> Self {
-        Self { programs, state: Arc::default() }
+        Self { programs, state: Arc::default(), disks: None, cloned: false }
+    }
+
+    /// Whether its machine was cloned from a template, and not booted.
+    pub fn is_clone(&self) -> bool {
+        self.cloned
     }
 
     /// Serves one connection until the host hangs up; what runs goes on then, as in a real guest.
@@ -72,6 +83,17 @@ impl Guest {
     /// The identity, once there is one.
     pub fn identity(&self) -> Option<Identity> {
         self.state().identity.clone()
+    }
+
+    /// Refuses a container whose disks are not there.
+    fn check_disks(&self, rootfs: &Rootfs) -> Result<(), Failure> {
+        let Some(disks) = &self.disks else { return Ok(()) };
+        for Disk::ScsiLun(lun) in rootfs.image.iter().chain([&rootfs.scratch]) {
+            if !disks.borrow().contains_key(lun) {
+                return Err(failure(FailureClass::Mount, &format!("no disk at LUN {lun}")));
+            }
+        }
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
