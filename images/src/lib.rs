@@ -7,17 +7,23 @@
 //! | [`image`] | configurations, and the verbs that need only the store |
 //! | [`registry`] | the client of the Distribution protocol |
 //! | [`archive`] | load, import, save |
+//! | [`layer`], [`erofs`] | tar streams become layer disks, and the file system they hold |
+//! | [`image_disk`], [`scratch`] | the disks that a machine is given: an image's layers in one, and one to write to |
 //!
 //! Invariant: knows no container, no HTTP server and no VM.
 
 pub mod archive;
 pub mod content;
 pub mod digest;
+pub mod erofs;
 pub mod error;
 pub mod image;
+pub mod image_disk;
+pub mod layer;
 pub mod platform;
 pub mod reference;
 pub mod registry;
+pub mod scratch;
 
 pub use content::{ContentError, Lease, Store, StoreOptions};
 pub use digest::Digest;
