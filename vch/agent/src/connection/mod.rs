@@ -28,7 +28,7 @@ pub(crate) enum Read {
     More,
     /// Nothing more until the next event.
     Dry,
-    /// The host is not there.
+    /// The host has gone. Said once; until it is seen again there is nothing to read.
     Absent,
 }
 
@@ -39,13 +39,17 @@ pub(crate) struct Connection {
     out: Vec<u8>,
     sent: usize,
     writable: bool,
+    /// Whether the host was seen on the port. What it says can arrive ahead of the news that it is there, since data and
+    /// port state come by queues of their own: such words count, though the port still says that nobody is there.
+    host_seen: bool,
     scratch: Vec<u8>,
 }
 
 impl Connection {
     /// Wraps an open, non-blocking port.
     pub(crate) fn new(port: OwnedFd) -> Self {
-        Self { port, decoder: Decoder::default(), out: Vec::new(), sent: 0, writable: true, scratch: vec![0; READ] }
+        let (decoder, out, scratch) = (Decoder::default(), Vec::new(), vec![0; READ]);
+        Self { port, decoder, out, sent: 0, writable: true, host_seen: false, scratch }
     }
 
     /// The port, for the event loop.
@@ -56,13 +60,17 @@ impl Connection {
     /// Reads once; frames come from [`Self::next_frame`].
     pub(crate) fn read(&mut self) -> Read {
         match rustix::io::read(&self.port, self.scratch.as_mut_slice()) {
-            Ok(0) => Read::Absent,
+            Ok(0) if std::mem::take(&mut self.host_seen) => Read::Absent,
+            Ok(0) => Read::Dry,
             Ok(count) => {
                 self.decoder.push(self.scratch.get(..count).unwrap_or_default());
                 Read::More
             }
             Err(Errno::INTR) => Read::More,
-            Err(Errno::AGAIN) => Read::Dry,
+            Err(Errno::AGAIN) => {
+                self.host_seen = true;
+                Read::Dry
+            }
             Err(_) => Read::Absent,
         }
     }
