@@ -89,9 +89,7 @@ impl ImageError {
     /// The class of this failure.
     pub fn class(&self) -> Class {
         match self {
-            Self::Reference(_) | Self::Digest(_) | Self::TagWithDigest | Self::AmbiguousTag => {
-                Class::Invalid
-            }
+            Self::Reference(_) | Self::Digest(_) | Self::TagWithDigest | Self::AmbiguousTag => Class::Invalid,
             Self::BadFilter { .. } | Self::BadPlatform(_) | Self::Layer(_) => Class::Invalid,
             Self::NoSuchImage(_) => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,

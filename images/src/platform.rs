@@ -26,11 +26,7 @@ pub struct Platform {
 impl Default for Platform {
     /// What the guests of this host run.
     fn default() -> Self {
-        Self {
-            os: "linux".to_owned(),
-            architecture: "amd64".to_owned(),
-            variant: String::new(),
-        }
+        Self { os: "linux".to_owned(), architecture: "amd64".to_owned(), variant: String::new() }
     }
 }
 
@@ -42,10 +38,7 @@ impl Platform {
             other => other.to_owned(),
         };
         let variant = self.variant.to_ascii_lowercase();
-        let (architecture, variant) = match (
-            self.architecture.to_ascii_lowercase().as_str(),
-            variant.as_str(),
-        ) {
+        let (architecture, variant) = match (self.architecture.to_ascii_lowercase().as_str(), variant.as_str()) {
             ("x86_64" | "x86-64" | "amd64", "v1" | "") => ("amd64".to_owned(), String::new()),
             ("x86_64" | "x86-64", _) => ("amd64".to_owned(), variant),
             ("i386", _) => ("386".to_owned(), String::new()),
@@ -57,11 +50,7 @@ impl Platform {
             ("arm", "5" | "6" | "8") => ("arm".to_owned(), format!("v{variant}")),
             (other, _) => (other.to_owned(), variant),
         };
-        Self {
-            os,
-            architecture,
-            variant,
-        }
+        Self { os, architecture, variant }
     }
 
     /// How well an offered platform serves this wanted one: `None` for not at all, else smaller is better.
@@ -73,11 +62,7 @@ impl Platform {
         if wanted.variant == offered.variant {
             return Some(0);
         }
-        let level = |variant: &str| {
-            variant
-                .strip_prefix('v')
-                .and_then(|v| v.parse::<u32>().ok())
-        };
+        let level = |variant: &str| variant.strip_prefix('v').and_then(|v| v.parse::<u32>().ok());
         match (level(&wanted.variant), level(&offered.variant)) {
             // A later CPU runs an earlier one's programs; the nearest below is the best.
             (Some(wanted), Some(offered)) if offered < wanted => Some(wanted - offered),
@@ -95,9 +80,7 @@ impl FromStr for Platform {
         let plain = |part: &str| {
             !part.is_empty()
                 && part.len() <= 64
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         };
         let parts: Vec<&str> = text.split('/').collect();
         if !parts.iter().all(|part| plain(part)) {
@@ -106,20 +89,15 @@ impl FromStr for Platform {
         let platform = match parts.as_slice() {
             ["linux"] => Self::default(),
             // One word that is no operating system is an architecture, as containerd reads it.
-            [architecture] if is_architecture(architecture) => Self {
-                architecture: (*architecture).to_owned(),
-                ..Self::default()
-            },
-            [os, architecture] => Self {
-                os: (*os).to_owned(),
-                architecture: (*architecture).to_owned(),
-                variant: String::new(),
-            },
-            [os, architecture, variant] => Self {
-                os: (*os).to_owned(),
-                architecture: (*architecture).to_owned(),
-                variant: (*variant).to_owned(),
-            },
+            [architecture] if is_architecture(architecture) => {
+                Self { architecture: (*architecture).to_owned(), ..Self::default() }
+            }
+            [os, architecture] => {
+                Self { os: (*os).to_owned(), architecture: (*architecture).to_owned(), variant: String::new() }
+            }
+            [os, architecture, variant] => {
+                Self { os: (*os).to_owned(), architecture: (*architecture).to_owned(), variant: (*variant).to_owned() }
+            }
             _ => return Err(bad()),
         };
         Ok(platform.normalized())
@@ -128,9 +106,8 @@ impl FromStr for Platform {
 
 fn is_architecture(word: &str) -> bool {
     const KNOWN: &[&str] = &[
-        "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
-        "ppc64le", "riscv64", "s390x", "wasm", "x86_64", "x86-64", "aarch64", "armhf", "armel",
-        "i386",
+        "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+        "riscv64", "s390x", "wasm", "x86_64", "x86-64", "aarch64", "armhf", "armel", "i386",
     ];
     KNOWN.contains(&word)
 }
@@ -167,25 +144,13 @@ mod tests {
             ("linux/amd64/v1/x", None),
             ("lin ux/amd64", None),
         ] {
-            assert_eq!(
-                text.parse::<Platform>()
-                    .ok()
-                    .map(|p| p.to_string())
-                    .as_deref(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Platform>().ok().map(|p| p.to_string()).as_deref(), expected, "{text}");
         }
     }
 
     #[test]
     fn the_nearest_variant_not_above_is_the_best() {
-        let rank = |wanted: &str, offered: &str| {
-            wanted
-                .parse::<Platform>()
-                .unwrap()
-                .rank(&offered.parse().unwrap())
-        };
+        let rank = |wanted: &str, offered: &str| wanted.parse::<Platform>().unwrap().rank(&offered.parse().unwrap());
         assert_eq!(rank("linux/amd64", "linux/amd64"), Some(0));
         assert_eq!(rank("linux/amd64", "linux/amd64/v3"), None);
         assert_eq!(rank("linux/amd64/v3", "linux/amd64"), Some(3));

@@ -1,5 +1,17 @@
 //! Images as tar streams: `docker load`, `docker import`, `docker save`.
+//!
+//! Called by the engine through [`Store`](crate::Store). Archives are hostile: names stay inside, documents are bounded,
+//! digests and diff IDs are verified, and an archive that breaks off leaves nothing.
 
+mod docker;
 mod error;
+mod layout;
+mod load;
+mod spool;
+mod walk;
 
 pub use error::ArchiveError;
+pub use load::LoadedImage;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -33,8 +33,7 @@ impl Shared {
         let digest = Digest::of(bytes);
         let pin = self.pins.pin(Kept::Blob(digest.clone()));
         let (temp, mut file) = TempFile::create(&self.layout)?;
-        file.write_all(bytes)
-            .map_err(ContentError::io("write", temp.path()))?;
+        file.write_all(bytes).map_err(ContentError::io("write", temp.path()))?;
         temp.persist(&self.layout.blob(&digest))?;
         Ok((digest, pin))
     }
@@ -49,12 +48,10 @@ impl Shared {
     /// The size of a blob, in bytes.
     pub(crate) fn blob_size(&self, digest: &Digest) -> Result<u64, ContentError> {
         let path = self.layout.blob(digest);
-        fs::metadata(&path)
-            .map(|meta| meta.len())
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => ContentError::Missing(digest.clone()),
-                _ => ContentError::io("inspect", &path)(error),
-            })
+        fs::metadata(&path).map(|meta| meta.len()).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => ContentError::Missing(digest.clone()),
+            _ => ContentError::io("inspect", &path)(error),
+        })
     }
 }
 

@@ -27,9 +27,7 @@ pub enum ContentError {
     #[error("image index")]
     Index(#[source] Box<redb::Error>),
     /// A record that this version cannot read.
-    #[error(
-        "image index record {key} is of version {version}, made by a later version of this program"
-    )]
+    #[error("image index record {key} is of version {version}, made by a later version of this program")]
     RecordVersion {
         /// The record's key.
         key: String,
@@ -95,10 +93,4 @@ macro_rules! from_redb {
         }
     )*};
 }
-from_redb!(
-    redb::TransactionError,
-    redb::TableError,
-    redb::StorageError,
-    redb::CommitError,
-    redb::DatabaseError
-);
+from_redb!(redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, redb::DatabaseError);

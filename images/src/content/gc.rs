@@ -36,76 +36,36 @@ impl Shared {
         }
         // The record goes first: a layer in the index always has its disk.
         collected.layers = self.index.commit(|state| {
-            let lost: Vec<_> = state
-                .layers
-                .keys()
-                .filter(|diff_id| !roots.layers.contains(*diff_id))
-                .cloned()
-                .collect();
+            let lost: Vec<_> =
+                state.layers.keys().filter(|diff_id| !roots.layers.contains(*diff_id)).cloned().collect();
             let count = lost.len();
-            let changes = lost
-                .into_iter()
-                .map(|diff_id| Change::Layer(diff_id, None))
-                .collect();
+            let changes = lost.into_iter().map(|diff_id| Change::Layer(diff_id, None)).collect();
             Ok::<_, ContentError>((changes, count))
         })?;
         // Image disks before layer disks, since they are made of them.
-        let names = |keep: &HashSet<Digest>| {
-            keep.iter()
-                .map(|digest| digest.hex().to_owned())
-                .collect::<HashSet<_>>()
-        };
-        sweep(
-            &self.layout.disks(),
-            &names(&roots.disks),
-            "",
-            &mut collected.bytes,
-        )?;
-        sweep(
-            &self.layout.layers(),
-            &names(&roots.layers),
-            ".erofs",
-            &mut collected.bytes,
-        )?;
+        let names = |keep: &HashSet<Digest>| keep.iter().map(|digest| digest.hex().to_owned()).collect::<HashSet<_>>();
+        sweep(&self.layout.disks(), &names(&roots.disks), "", &mut collected.bytes)?;
+        sweep(&self.layout.layers(), &names(&roots.layers), ".erofs", &mut collected.bytes)?;
         for algorithm in ["sha256", "sha512"] {
-            collected.blobs += sweep(
-                &self.layout.blobs(algorithm),
-                &names(&roots.blobs),
-                "",
-                &mut collected.bytes,
-            )?;
+            collected.blobs += sweep(&self.layout.blobs(algorithm), &names(&roots.blobs), "", &mut collected.bytes)?;
         }
         Ok(collected)
     }
 }
 
 /// Deletes the entries of a directory whose name, less the suffix, is not in the set.
-fn sweep(
-    dir: &Path,
-    keep: &HashSet<String>,
-    suffix: &str,
-    bytes: &mut u64,
-) -> Result<usize, ContentError> {
+fn sweep(dir: &Path, keep: &HashSet<String>, suffix: &str, bytes: &mut u64) -> Result<usize, ContentError> {
     let mut count = 0;
     for entry in fs::read_dir(dir).map_err(ContentError::io("read directory", dir))? {
         let entry = entry.map_err(ContentError::io("read directory", dir))?;
         let name = entry.file_name();
-        let kept = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(suffix))
-            .is_some_and(|name| keep.contains(name));
+        let kept = name.to_str().and_then(|name| name.strip_suffix(suffix)).is_some_and(|name| keep.contains(name));
         if kept {
             continue;
         }
         let path: PathBuf = entry.path();
-        let meta = entry
-            .metadata()
-            .map_err(ContentError::io("inspect", &path))?;
-        let removed = if meta.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
+        let meta = entry.metadata().map_err(ContentError::io("inspect", &path))?;
+        let removed = if meta.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(ContentError::io("remove", &path))?;
         if meta.is_file() {
             *bytes += meta.len();

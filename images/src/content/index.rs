@@ -46,9 +46,7 @@ impl Index {
         config: impl Fn(&ImageId) -> Result<ImageConfig, ContentError>,
     ) -> Result<Self, ContentError> {
         let database = Database::create(layout.index()).map_err(|error| match error {
-            redb::DatabaseError::DatabaseAlreadyOpen => {
-                ContentError::InUse(layout.root().to_owned())
-            }
+            redb::DatabaseError::DatabaseAlreadyOpen => ContentError::InUse(layout.root().to_owned()),
             error => error.into(),
         })?;
         let write = database.begin_write()?;
@@ -57,18 +55,12 @@ impl Index {
         }
         write.commit()?;
         let state = read(&database, config)?;
-        Ok(Self {
-            database: Mutex::new(database),
-            state: RwLock::new(Arc::new(state)),
-        })
+        Ok(Self { database: Mutex::new(database), state: RwLock::new(Arc::new(state)) })
     }
 
     /// The state as of the last commit.
     pub(crate) fn snapshot(&self) -> Arc<State> {
-        self.state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Decides on changes and commits them; nothing changes when either fails. Blocks.
@@ -107,15 +99,11 @@ fn read(
         Ok::<_, ContentError>(())
     };
     each(LAYERS, &mut |key, value| {
-        state
-            .layers
-            .insert(parse(key)?, record::decode(key, value)?);
+        state.layers.insert(parse(key)?, record::decode(key, value)?);
         Ok(())
     })?;
     each(LEASES, &mut |key, value| {
-        state
-            .leases
-            .insert(key.to_owned(), record::decode(key, value)?);
+        state.leases.insert(key.to_owned(), record::decode(key, value)?);
         Ok(())
     })?;
     each(REFERENCES, &mut |key, value| {
@@ -144,10 +132,8 @@ fn read(
 }
 
 fn parse<T: std::str::FromStr>(key: &str) -> Result<T, ContentError> {
-    let damaged = || ContentError::Record {
-        key: key.to_owned(),
-        source: serde::de::Error::custom("the key does not parse"),
-    };
+    let damaged =
+        || ContentError::Record { key: key.to_owned(), source: serde::de::Error::custom("the key does not parse") };
     key.parse().map_err(|_| damaged())
 }
 
@@ -172,9 +158,7 @@ fn record_of(image: &Image) -> ImageRecord {
         manifest: image.manifest.clone(),
         index: image.index.clone(),
         layers: image.layers.clone(),
-        last_tagged: image
-            .last_tagged
-            .and_then(|time| i64::try_from(time.unix_timestamp_nanos()).ok()),
+        last_tagged: image.last_tagged.and_then(|time| i64::try_from(time.unix_timestamp_nanos()).ok()),
     }
 }
 
@@ -185,33 +169,22 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), ContentError> {
         let (table, key, value) = match change {
             Change::Image(id, image) => {
                 let key = id.to_string();
-                let value = image
-                    .as_deref()
-                    .map(|image| record::encode(&key, &record_of(image)))
-                    .transpose()?;
+                let value = image.as_deref().map(|image| record::encode(&key, &record_of(image))).transpose()?;
                 (IMAGES, key, value)
             }
             Change::Reference(reference, image) => {
                 let key = reference.to_string();
                 let record = image.clone().map(|image| ReferenceRecord { image });
-                let value = record
-                    .map(|record| record::encode(&key, &record))
-                    .transpose()?;
+                let value = record.map(|record| record::encode(&key, &record)).transpose()?;
                 (REFERENCES, key, value)
             }
             Change::Layer(diff_id, layer) => {
                 let key = diff_id.to_string();
-                let value = layer
-                    .as_ref()
-                    .map(|layer| record::encode(&key, layer))
-                    .transpose()?;
+                let value = layer.as_ref().map(|layer| record::encode(&key, layer)).transpose()?;
                 (LAYERS, key, value)
             }
             Change::Lease(owner, lease) => {
-                let value = lease
-                    .as_ref()
-                    .map(|lease| record::encode(owner, lease))
-                    .transpose()?;
+                let value = lease.as_ref().map(|lease| record::encode(owner, lease)).transpose()?;
                 (LEASES, owner.clone(), value)
             }
         };

@@ -23,10 +23,7 @@ impl TempFile {
     /// Reserves a fresh name; nothing is created.
     pub(crate) fn reserve(layout: &Layout) -> Self {
         let name = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-        Self {
-            path: layout.ingest().join(name),
-            kept: false,
-        }
+        Self { path: layout.ingest().join(name), kept: false }
     }
 
     /// Reserves a name and creates the file.
@@ -56,8 +53,7 @@ impl TempFile {
     /// Syncs the file (or directory) and gives it its final name, replacing what has that name.
     pub(crate) fn persist(mut self, target: &Path) -> Result<(), ContentError> {
         let file = File::open(&self.path).map_err(ContentError::io("open", &self.path))?;
-        file.sync_all()
-            .map_err(ContentError::io("sync", &self.path))?;
+        file.sync_all().map_err(ContentError::io("sync", &self.path))?;
         fs::rename(&self.path, target).map_err(ContentError::io("rename into place", target))?;
         self.kept = true;
         sync_directory(target.parent().unwrap_or(target))
@@ -84,15 +80,8 @@ pub(super) fn clean(layout: &Layout) -> Result<(), ContentError> {
     for entry in fs::read_dir(&dir).map_err(ContentError::io("read directory", &dir))? {
         let entry = entry.map_err(ContentError::io("read directory", &dir))?;
         let path = entry.path();
-        let is_dir = entry
-            .file_type()
-            .map_err(ContentError::io("inspect", &path))?
-            .is_dir();
-        let removed = if is_dir {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
+        let is_dir = entry.file_type().map_err(ContentError::io("inspect", &path))?.is_dir();
+        let removed = if is_dir { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(ContentError::io("remove leftover", &path))?;
     }
     Ok(())

@@ -15,16 +15,11 @@ pub(crate) struct Layout {
 impl Layout {
     /// Makes the directories that are missing.
     pub(crate) fn create(root: &Path) -> Result<Self, ContentError> {
-        let layout = Self {
-            root: root.to_owned(),
-        };
-        for dir in [
-            layout.blobs("sha256"),
-            layout.blobs("sha512"),
-            layout.layers(),
-            layout.disks(),
-            layout.ingest(),
-        ] {
+        let layout = Self { root: root.to_owned() };
+        let empty = layout.root.join("empty");
+        for dir in
+            [layout.blobs("sha256"), layout.blobs("sha512"), layout.layers(), layout.disks(), layout.ingest(), empty]
+        {
             fs::create_dir_all(&dir).map_err(ContentError::io("create directory", &dir))?;
         }
         Ok(layout)
@@ -62,6 +57,11 @@ impl Layout {
         self.disks().join(chain.hex())
     }
 
+    /// The disk of an image without content.
+    pub(crate) fn empty_disk(&self) -> PathBuf {
+        self.root.join("empty").join("empty.erofs")
+    }
+
     pub(crate) fn ingest(&self) -> PathBuf {
         self.root.join("ingest")
     }
@@ -69,7 +69,5 @@ impl Layout {
 
 /// Writes a directory's entries to stable storage, so that a rename in it survives a power cut.
 pub(crate) fn sync_directory(dir: &Path) -> Result<(), ContentError> {
-    fs::File::open(dir)
-        .and_then(|file| file.sync_all())
-        .map_err(ContentError::io("sync directory", dir))
+    fs::File::open(dir).and_then(|file| file.sync_all()).map_err(ContentError::io("sync directory", dir))
 }

@@ -25,9 +25,7 @@ impl Store {
         let (owner, image) = (owner.to_owned(), image.clone());
         self.blocking(move |shared| {
             shared.index.commit(|state| {
-                let diff_ids = state
-                    .diff_ids_of(&image)
-                    .ok_or_else(|| ImageError::NoSuchImage(image.to_string()))?;
+                let diff_ids = state.diff_ids_of(&image).ok_or_else(|| ImageError::NoSuchImage(image.to_string()))?;
                 let mut lease = state.leases.get(&owner).cloned().unwrap_or_default();
                 if lease.images.insert(image, diff_ids).is_some() {
                     return Ok((Vec::new(), ()));
@@ -50,10 +48,7 @@ impl Store {
                     return Ok((Vec::new(), false));
                 };
                 // Only a lease on a removed image may free anything.
-                let freed = lease
-                    .images
-                    .keys()
-                    .any(|image| !state.images.contains_key(image));
+                let freed = lease.images.keys().any(|image| !state.images.contains_key(image));
                 Ok::<_, ContentError>((vec![Change::Lease(owner, None)], freed))
             })?;
             if freed {

@@ -5,6 +5,7 @@
 //! <root>/blobs/sha256/<hex>     configurations, manifests, compressed layers: exactly as they came
 //! <root>/layers/<hex>.erofs     a layer disk, named by its diff ID; an empty layer has none
 //! <root>/disks/<hex>/           the image disk of a chain of layers
+//! <root>/empty/empty.erofs      the disk of an image without content, made when first wanted
 //! <root>/ingest/                what is being written; emptied at start-up
 //! ```
 //!
@@ -22,16 +23,20 @@ mod ingest;
 mod layout;
 mod lease;
 mod pin;
+mod prepare;
 mod put;
 mod record;
 mod state;
 mod store;
+mod unpack;
 
 pub use error::ContentError;
 pub use gc::Collected;
 pub use lease::Lease;
+pub use prepare::PreparedDisk;
 pub use store::{Store, StoreOptions};
 
+pub(crate) use blob::DOCUMENT_LIMIT;
 pub(crate) use index::Change;
 pub(crate) use ingest::TempFile;
 pub(crate) use pin::{Kept, Pin};
@@ -39,3 +44,7 @@ pub(crate) use put::{NewImage, Put};
 pub(crate) use record::LayerRecord;
 pub(crate) use state::State;
 pub(crate) use store::Shared;
+pub(crate) use unpack::{Unpacked, chain, unpack};
+
+#[cfg(test)]
+mod tests;

@@ -31,17 +31,12 @@ impl Pins {
     /// Pins one thing until the result is dropped.
     pub(crate) fn pin(&self, kept: Kept) -> Pin {
         *self.lock().entry(kept.clone()).or_default() += 1;
-        Pin {
-            pins: self.clone(),
-            kept,
-        }
+        Pin { pins: self.clone(), kept }
     }
 
     /// Stops new pins while gc works.
     pub(super) fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.counts
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -35,11 +35,7 @@ impl Shared {
     ///
     /// An image known already keeps the blobs it has, unless this one came by another manifest: what was pulled last is
     /// what a push gives back.
-    pub(crate) fn put_image(
-        &self,
-        new: NewImage,
-        references: &[Reference],
-    ) -> Result<Put, ImageError> {
+    pub(crate) fn put_image(&self, new: NewImage, references: &[Reference]) -> Result<Put, ImageError> {
         let references: Vec<Reference> = references.iter().map(Reference::stored).collect();
         self.index.commit(|state| {
             for layer in &new.layers {
@@ -48,23 +44,14 @@ impl Shared {
                 }
             }
             let known = state.images.get(&new.id);
-            let before: Vec<_> = references
-                .iter()
-                .map(|reference| state.references.get(reference).cloned())
-                .collect();
-            let moved = before
-                .iter()
-                .zip(&references)
-                .any(|(old, r)| r.tag().is_some() && old.as_ref() != Some(&new.id));
+            let before: Vec<_> = references.iter().map(|reference| state.references.get(reference).cloned()).collect();
+            let moved =
+                before.iter().zip(&references).any(|(old, r)| r.tag().is_some() && old.as_ref() != Some(&new.id));
             let mut image = match known {
-                Some(known) if new.manifest.is_none() || known.manifest == new.manifest => {
-                    Image::clone(known)
-                }
+                Some(known) if new.manifest.is_none() || known.manifest == new.manifest => Image::clone(known),
                 _ => Image {
                     id: new.id.clone(),
-                    parent: new
-                        .parent
-                        .or_else(|| known.and_then(|known| known.parent.clone())),
+                    parent: new.parent.or_else(|| known.and_then(|known| known.parent.clone())),
                     manifest: new.manifest,
                     index: None,
                     size: state.size_of(new.layers.iter().map(|layer| &layer.diff_id)),
@@ -79,11 +66,7 @@ impl Shared {
             }
             let image = Arc::new(image);
             let mut changes = vec![Change::Image(new.id.clone(), Some(image.clone()))];
-            changes.extend(
-                references
-                    .into_iter()
-                    .map(|reference| Change::Reference(reference, Some(new.id.clone()))),
-            );
+            changes.extend(references.into_iter().map(|reference| Change::Reference(reference, Some(new.id.clone()))));
             Ok((changes, Put { image, before }))
         })
     }

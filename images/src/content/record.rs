@@ -38,7 +38,9 @@ pub(crate) struct ReferenceRecord {
 /// What is known of a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LayerRecord {
-    /// Bytes of the layer disk; 0 where it is empty.
+    /// Bytes of its files: the size Docker tells.
+    pub(crate) content_size: u64,
+    /// Bytes of the layer disk's file; 0 where it is empty.
     pub(crate) disk_size: u64,
     /// No disk, for there is nothing in it.
     pub(crate) empty: bool,
@@ -62,10 +64,8 @@ struct Written<'a, T> {
 
 /// A record as bytes.
 pub(super) fn encode<T: Serialize>(key: &str, record: &T) -> Result<Vec<u8>, ContentError> {
-    serde_json::to_vec(&Written { v: VERSION, record }).map_err(|source| ContentError::Record {
-        key: key.to_owned(),
-        source,
-    })
+    serde_json::to_vec(&Written { v: VERSION, record })
+        .map_err(|source| ContentError::Record { key: key.to_owned(), source })
 }
 
 /// A record from bytes.
@@ -74,16 +74,10 @@ pub(super) fn decode<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, 
     struct Version {
         v: u32,
     }
-    let damaged = |source| ContentError::Record {
-        key: key.to_owned(),
-        source,
-    };
+    let damaged = |source| ContentError::Record { key: key.to_owned(), source };
     let Version { v } = serde_json::from_slice(bytes).map_err(damaged)?;
     if v != VERSION {
-        return Err(ContentError::RecordVersion {
-            key: key.to_owned(),
-            version: v,
-        });
+        return Err(ContentError::RecordVersion { key: key.to_owned(), version: v });
     }
     serde_json::from_slice(bytes).map_err(damaged)
 }
@@ -94,25 +88,15 @@ mod tests {
 
     #[test]
     fn records_carry_their_version() {
-        let record = LayerRecord {
-            disk_size: 4096,
-            empty: false,
-            tar_size: 10240,
-        };
+        let record = LayerRecord { content_size: 5, disk_size: 4096, empty: false, tar_size: 10240 };
         let bytes = encode("x", &record).unwrap();
         assert_eq!(
             String::from_utf8_lossy(&bytes),
-            r#"{"v":1,"disk_size":4096,"empty":false,"tar_size":10240}"#
+            r#"{"v":1,"content_size":5,"disk_size":4096,"empty":false,"tar_size":10240}"#
         );
         assert_eq!(decode::<LayerRecord>("x", &bytes).unwrap(), record);
         let later = decode::<LayerRecord>("x", br#"{"v":2}"#).unwrap_err();
-        assert!(matches!(
-            later,
-            ContentError::RecordVersion { version: 2, .. }
-        ));
-        assert!(matches!(
-            decode::<LayerRecord>("x", b"{}").unwrap_err(),
-            ContentError::Record { .. }
-        ));
+        assert!(matches!(later, ContentError::RecordVersion { version: 2, .. }));
+        assert!(matches!(decode::<LayerRecord>("x", b"{}").unwrap_err(), ContentError::Record { .. }));
     }
 }

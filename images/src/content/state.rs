@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::record::{ImageRecord, LayerRecord, LeaseRecord};
 use crate::digest::Digest;
-use crate::image::{Image, ImageId, chain_ids};
+use crate::image::{Descriptor, Image, ImageId, chain_ids};
 use crate::reference::Reference;
 
 /// All that the index says.
@@ -36,22 +36,21 @@ pub(crate) struct Roots {
 impl State {
     /// The references to an image, sorted by their text.
     pub(crate) fn references_of(&self, id: &ImageId) -> Vec<Reference> {
-        let mut found: Vec<_> = self
-            .references
-            .iter()
-            .filter(|(_, image)| *image == id)
-            .map(|(r, _)| r.clone())
-            .collect();
+        let mut found: Vec<_> =
+            self.references.iter().filter(|(_, image)| *image == id).map(|(r, _)| r.clone()).collect();
         found.sort_by_cached_key(ToString::to_string);
         found
     }
 
-    /// The disk an image's layers take.
+    /// The size of layers, as Docker tells it.
     pub(crate) fn size_of<'a>(&self, diff_ids: impl Iterator<Item = &'a Digest>) -> u64 {
-        diff_ids
-            .filter_map(|diff_id| self.layers.get(diff_id))
-            .map(|layer| layer.disk_size)
-            .sum()
+        diff_ids.filter_map(|diff_id| self.layers.get(diff_id)).map(|layer| layer.content_size).sum()
+    }
+
+    /// The blob that a layer came in with some image.
+    pub(crate) fn blob_of(&self, diff_id: &Digest) -> Option<&Descriptor> {
+        let mut layers = self.images.values().flat_map(|image| &image.layers);
+        layers.find(|layer| layer.diff_id == *diff_id).map(|layer| &layer.blob)
     }
 
     /// The diff IDs of an image that is here or leased.
@@ -59,33 +58,18 @@ impl State {
         if let Some(image) = self.images.get(id) {
             return Some(image.diff_ids().cloned().collect());
         }
-        self.leases
-            .values()
-            .find_map(|lease| lease.images.get(id).cloned())
+        self.leases.values().find_map(|lease| lease.images.get(id).cloned())
     }
 
     /// Everything that images and leases refer to.
     pub(crate) fn roots(&self) -> Roots {
         let mut roots = Roots::default();
-        let images = self
-            .images
-            .values()
-            .map(|image| (&image.id, &image.manifest, &image.index, &image.layers));
-        let broken = self
-            .broken
-            .iter()
-            .map(|(id, record)| (id, &record.manifest, &record.index, &record.layers));
+        let images = self.images.values().map(|image| (&image.id, &image.manifest, &image.index, &image.layers));
+        let broken = self.broken.iter().map(|(id, record)| (id, &record.manifest, &record.index, &record.layers));
         for (id, manifest, index, layers) in images.chain(broken) {
             roots.blobs.insert(id.digest().clone());
-            roots.blobs.extend(
-                [manifest, index]
-                    .into_iter()
-                    .flatten()
-                    .map(|descriptor| descriptor.digest.clone()),
-            );
-            roots
-                .blobs
-                .extend(layers.iter().map(|layer| layer.blob.digest.clone()));
+            roots.blobs.extend([manifest, index].into_iter().flatten().map(|descriptor| descriptor.digest.clone()));
+            roots.blobs.extend(layers.iter().map(|layer| layer.blob.digest.clone()));
             roots.keep_chain(layers.iter().map(|layer| &layer.diff_id));
         }
         for diff_ids in self.leases.values().flat_map(|lease| lease.images.values()) {

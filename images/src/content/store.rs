@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::index::Index;
 use super::layout::Layout;
 use super::pin::Pins;
 use super::{Change, Collected, ContentError, State, ingest};
 use crate::error::ImageError;
 use crate::image::ImageConfig;
+use crate::pull::Flights;
 use crate::registry::Registry;
 
 /// How a store behaves; `Default` is what dockerd does without flags.
@@ -64,6 +67,9 @@ pub(crate) struct Shared {
     pub(crate) pins: Pins,
     pub(crate) registry: Registry,
     pub(crate) options: StoreOptions,
+    /// As many permits as downloads may run at once.
+    pub(crate) downloads: Semaphore,
+    pub(crate) flights: Flights,
 }
 
 impl Store {
@@ -85,13 +91,9 @@ impl Store {
         self.blocking(|shared| Ok(shared.collect_garbage()?)).await
     }
 
-    /// Bytes of all layer disks, each counted once (`LayersSize` of `docker system df`).
+    /// Bytes of all layers, each counted once (`LayersSize` of `docker system df`).
     pub fn layers_size(&self) -> u64 {
-        self.state()
-            .layers
-            .values()
-            .map(|layer| layer.disk_size)
-            .sum()
+        self.state().layers.values().map(|layer| layer.content_size).sum()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -122,18 +124,12 @@ fn open(root: &Path, options: StoreOptions) -> Result<Store, ImageError> {
     };
     let index = Index::open(&layout, config)?;
     ingest::clean(&layout)?;
-    let shared = Shared {
-        layout,
-        index,
-        pins: Pins::default(),
-        registry,
-        options,
-    };
+    let downloads = Semaphore::new(options.concurrent_downloads.max(1));
+    let shared =
+        Shared { layout, index, pins: Pins::default(), registry, options, downloads, flights: Flights::default() };
     forget_lost_layers(&shared)?;
     shared.collect_garbage()?;
-    Ok(Store {
-        shared: Arc::new(shared),
-    })
+    Ok(Store { shared: Arc::new(shared) })
 }
 
 /// Drops the records of layers whose disk is gone, so that a pull makes it again.
@@ -141,8 +137,7 @@ fn forget_lost_layers(shared: &Shared) -> Result<(), ContentError> {
     shared.index.commit(|state| {
         let lost = |(diff_id, layer): (&crate::digest::Digest, &super::LayerRecord)| {
             let there = layer.empty
-                || std::fs::metadata(shared.layout.layer(diff_id))
-                    .is_ok_and(|meta| meta.len() == layer.disk_size);
+                || std::fs::metadata(shared.layout.layer(diff_id)).is_ok_and(|meta| meta.len() == layer.disk_size);
             (!there).then(|| Change::Layer(diff_id.clone(), None))
         };
         Ok((state.layers.iter().filter_map(lost).collect(), ()))

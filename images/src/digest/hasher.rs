@@ -57,11 +57,7 @@ pub struct HashingReader<R> {
 impl<R: Read> HashingReader<R> {
     /// Wraps a reader.
     pub fn new(reader: R, algorithm: Algorithm) -> Self {
-        Self {
-            reader,
-            hasher: Hasher::new(algorithm),
-            count: 0,
-        }
+        Self { reader, hasher: Hasher::new(algorithm), count: 0 }
     }
 
     /// Reads on to the end, so that trailing bytes are hashed as well.

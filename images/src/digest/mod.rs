@@ -70,10 +70,7 @@ impl Digest {
 
     /// A digest from a raw hash value.
     fn from_raw(algorithm: Algorithm, raw: &[u8]) -> Self {
-        Self {
-            algorithm,
-            hex: hex::encode(raw),
-        }
+        Self { algorithm, hex: hex::encode(raw) }
     }
 
     /// A SHA-256 digest from 64 lower-case hex digits.
@@ -120,25 +117,15 @@ impl FromStr for Digest {
         if !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(DigestError::Format);
         }
-        Ok(Self {
-            algorithm,
-            hex: hex.to_owned(),
-        })
+        Ok(Self { algorithm, hex: hex.to_owned() })
     }
 }
 
 /// go-digest's grammar: `[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+`.
 fn is_digest_shape(name: &str, encoded: &str) -> bool {
-    let parts = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let parts = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     name.split(['.', '+', '_', '-']).all(parts)
-        && encoded
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'=' | b'_' | b'-'))
+        && encoded.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'=' | b'_' | b'-'))
 }
 
 impl fmt::Display for Digest {

@@ -19,10 +19,7 @@ fn parses_what_is_a_digest_and_nothing_else() {
         (":abc", Err(DigestError::Format)),
         ("sha256:abc", Err(DigestError::Length)),
         (&upper, Err(DigestError::Format)),
-        (
-            "md5:d41d8cd98f00b204e9800998ecf8427e",
-            Err(DigestError::Unsupported),
-        ),
+        ("md5:d41d8cd98f00b204e9800998ecf8427e", Err(DigestError::Unsupported)),
         ("foo+bar:abc", Err(DigestError::Unsupported)),
         ("../x:abc", Err(DigestError::Format)),
         ("sha256:../../../../etc/passwd", Err(DigestError::Length)),
@@ -42,12 +39,7 @@ fn hashes_as_the_standard_says() {
     reader.drain().unwrap();
     let (digest, count) = reader.finish();
     assert_eq!(count, 3);
-    assert!(
-        digest
-            .to_string()
-            .starts_with("sha512:ddaf35a193617abacc417349ae204131"),
-        "{digest}"
-    );
+    assert!(digest.to_string().starts_with("sha512:ddaf35a193617abacc417349ae204131"), "{digest}");
 }
 
 #[test]

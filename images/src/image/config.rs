@@ -33,60 +33,37 @@ pub struct ImageConfig {
     #[serde(deserialize_with = "nullable")]
     pub architecture: String,
     /// Variant of the architecture.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub variant: String,
     /// Operating system, `linux`.
     #[serde(deserialize_with = "nullable")]
     pub os: String,
     /// Version of the operating system (Windows).
-    #[serde(
-        rename = "os.version",
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(rename = "os.version", deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub os_version: String,
     /// Features of the operating system (Windows).
-    #[serde(
-        rename = "os.features",
-        deserialize_with = "nullable",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(rename = "os.features", deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub os_features: Vec<String>,
     /// When the image was made, RFC 3339, exactly as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// Who made it.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub author: String,
     /// A remark.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub comment: String,
     /// What a container of this image runs, and how.
     #[serde(deserialize_with = "nullable")]
     pub config: RunConfig,
     /// The container a classic build committed.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub container: String,
     /// The configuration of that container, kept as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_config: Option<serde_json::Value>,
     /// The version of the Docker that built it.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub docker_version: String,
     /// How each layer came to be, oldest first.
     #[serde(deserialize_with = "nullable")]
@@ -114,28 +91,16 @@ pub struct History {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// By which command.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub created_by: String,
     /// By whom.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub author: String,
     /// A remark.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub comment: String,
     /// Whether this step made no layer.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "std::ops::Not::not")]
     pub empty_layer: bool,
 }
 
@@ -144,29 +109,16 @@ pub struct History {
 #[serde(default, rename_all = "PascalCase")]
 pub struct RunConfig {
     /// Host name; classic builds leave one behind.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub hostname: String,
     /// Domain name.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub domainname: String,
     /// `user[:group]`, by name or number.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub user: String,
     /// `port/protocol` of each port meant to be published.
-    #[serde(
-        deserialize_with = "keys",
-        serialize_with = "as_keys",
-        skip_serializing_if = "BTreeSet::is_empty"
-    )]
+    #[serde(deserialize_with = "keys", serialize_with = "as_keys", skip_serializing_if = "BTreeSet::is_empty")]
     pub exposed_ports: BTreeSet<String>,
     /// `NAME=value`.
     #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
@@ -181,38 +133,22 @@ pub struct RunConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<Healthcheck>,
     /// Whether the command is escaped already (Windows).
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "std::ops::Not::not")]
     pub args_escaped: bool,
     /// Paths that want an anonymous volume.
-    #[serde(
-        deserialize_with = "keys",
-        serialize_with = "as_keys",
-        skip_serializing_if = "BTreeSet::is_empty"
-    )]
+    #[serde(deserialize_with = "keys", serialize_with = "as_keys", skip_serializing_if = "BTreeSet::is_empty")]
     pub volumes: BTreeSet<String>,
     /// Working directory.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Build steps for images built from this one.
     #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub on_build: Vec<String>,
     /// Labels.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The signal `docker stop` sends.
-    #[serde(
-        deserialize_with = "nullable",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub stop_signal: String,
     /// Seconds `docker stop` waits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -280,9 +216,7 @@ fn is_zero(number: &i64) -> bool {
 }
 
 /// `null` as the default.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -324,29 +258,13 @@ mod tests {
             "history":[{"created":"2024-05-01T10:00:00Z","created_by":"ADD"},{"created_by":"CMD","empty_layer":true}],
             "rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]}}"#;
         let config = ImageConfig::parse(text.as_bytes()).unwrap();
-        assert_eq!(
-            config.config.entrypoint.as_deref(),
-            Some(&["one".to_owned()][..])
-        );
+        assert_eq!(config.config.entrypoint.as_deref(), Some(&["one".to_owned()][..]));
         assert_eq!(config.config.cmd.as_deref(), Some(&[][..]));
-        assert!(
-            config.config.exposed_ports.contains("80/tcp")
-                && config.config.volumes.contains("/data")
-        );
-        assert_eq!(
-            config
-                .config
-                .healthcheck
-                .as_ref()
-                .map(|h| (h.interval, h.retries)),
-            Some((30_000_000_000, 3))
-        );
+        assert!(config.config.exposed_ports.contains("80/tcp") && config.config.volumes.contains("/data"));
+        assert_eq!(config.config.healthcheck.as_ref().map(|h| (h.interval, h.retries)), Some((30_000_000_000, 3)));
         assert!(config.history[1].empty_layer && config.config.labels.is_empty());
         assert_eq!(config.diff_ids().len(), 1);
-        assert_eq!(
-            config.created_at().map(|t| t.nanosecond()),
-            Some(123_456_789)
-        );
+        assert_eq!(config.created_at().map(|t| t.nanosecond()), Some(123_456_789));
         let again = ImageConfig::parse(&serde_json::to_vec(&config).unwrap()).unwrap();
         assert_eq!(again, config);
     }
@@ -356,21 +274,12 @@ mod tests {
         let words = |text: &str| ImageConfig::parse(text.as_bytes()).unwrap_err().to_string();
         assert_eq!(words("7"), "invalid image configuration");
         assert_eq!(words("{}"), "invalid rootfs in image configuration");
-        assert_eq!(
-            words(r#"{"rootfs":null}"#),
-            "invalid rootfs in image configuration"
-        );
-        assert_eq!(
-            words(r#"{"rootfs":{"type":"tree"}}"#),
-            "invalid rootfs in image configuration"
-        );
+        assert_eq!(words(r#"{"rootfs":null}"#), "invalid rootfs in image configuration");
+        assert_eq!(words(r#"{"rootfs":{"type":"tree"}}"#), "invalid rootfs in image configuration");
         assert_eq!(
             words(r#"{"os":"windows","rootfs":{"type":"layers","diff_ids":[]}}"#),
             "image operating system \"windows\" cannot be used on this platform"
         );
-        assert!(
-            ImageConfig::parse(br#"{"rootfs":{"type":"layers","diff_ids":["sha256:../../x"]}}"#)
-                .is_err()
-        );
+        assert!(ImageConfig::parse(br#"{"rootfs":{"type":"layers","diff_ids":["sha256:../../x"]}}"#).is_err());
     }
 }

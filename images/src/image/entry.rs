@@ -94,7 +94,7 @@ pub struct Image {
     pub index: Option<Descriptor>,
     /// Layers, oldest first.
     pub layers: Vec<ImageLayer>,
-    /// Disk the layers take, in bytes (layers shared with other images counted).
+    /// Bytes of the layers' files, as Docker tells it (layers shared with other images counted).
     pub size: u64,
     /// When a tag was last put on it, here.
     pub last_tagged: Option<OffsetDateTime>,

@@ -53,17 +53,9 @@ impl Store {
         for entry in &mut entries {
             let Some(image) = current else { break };
             let references = state.references_of(&image.id);
-            entry.tags = references
-                .iter()
-                .filter(|r| r.tag().is_some())
-                .map(Reference::familiar)
-                .collect();
+            entry.tags = references.iter().filter(|r| r.tag().is_some()).map(Reference::familiar).collect();
             entry.id = Some(image.id.clone());
-            current = image
-                .parent
-                .as_ref()
-                .and_then(|parent| state.images.get(parent))
-                .cloned();
+            current = image.parent.as_ref().and_then(|parent| state.images.get(parent)).cloned();
         }
         Ok(entries)
     }

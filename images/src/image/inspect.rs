@@ -33,11 +33,7 @@ pub struct ImageSummary {
 impl ImageSummary {
     /// No tag points here and nothing was built on it: what `docker image prune` takes.
     pub fn is_dangling(&self) -> bool {
-        !self.has_children
-            && self
-                .references
-                .iter()
-                .all(|reference| reference.tag().is_none())
+        !self.has_children && self.references.iter().all(|reference| reference.tag().is_none())
     }
 
     /// Familiar names with tags, sorted.
@@ -60,11 +56,7 @@ impl Store {
         let state = self.state();
         let image = super::resolve::resolve(&state, name)?;
         let references = state.references_of(&image.id);
-        Ok(ImageInspect {
-            image,
-            repo_tags: familiar(&references, false),
-            repo_digests: familiar(&references, true),
-        })
+        Ok(ImageInspect { image, repo_tags: familiar(&references, false), repo_digests: familiar(&references, true) })
     }
 
     /// All images, by identifier; the caller filters and sorts.
@@ -74,28 +66,17 @@ impl Store {
         for (reference, id) in &state.references {
             references.entry(id).or_default().push(reference.clone());
         }
-        let parents: std::collections::HashSet<&ImageId> = state
-            .images
-            .values()
-            .filter_map(|image| image.parent.as_ref())
-            .collect();
+        let parents: std::collections::HashSet<&ImageId> =
+            state.images.values().filter_map(|image| image.parent.as_ref()).collect();
         let summary = |image: &Arc<Image>| {
             let mut references = references.remove(&image.id).unwrap_or_default();
             references.sort_by_cached_key(ToString::to_string);
-            ImageSummary {
-                image: image.clone(),
-                references,
-                has_children: parents.contains(&image.id),
-            }
+            ImageSummary { image: image.clone(), references, has_children: parents.contains(&image.id) }
         };
         state.images.values().map(summary).collect()
     }
 }
 
 fn familiar(references: &[Reference], digests: bool) -> Vec<String> {
-    references
-        .iter()
-        .filter(|r| r.digest().is_some() == digests)
-        .map(Reference::familiar)
-        .collect()
+    references.iter().filter(|r| r.digest().is_some() == digests).map(Reference::familiar).collect()
 }

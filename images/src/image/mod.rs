@@ -9,10 +9,13 @@ mod history;
 mod inspect;
 mod remove;
 mod resolve;
-mod tag;
+pub(crate) mod tag;
 
 pub use config::{ConfigError, Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use entry::{Descriptor, Image, ImageId, ImageLayer, chain_ids};
 pub use history::HistoryEntry;
 pub use inspect::{ImageInspect, ImageSummary};
 pub use remove::{Removal, RemoveOptions, RemoveOutcome, Usage};
+
+#[cfg(test)]
+mod tests;

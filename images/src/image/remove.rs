@@ -24,10 +24,7 @@ pub struct RemoveOptions {
 
 impl Default for RemoveOptions {
     fn default() -> Self {
-        Self {
-            force: false,
-            prune_parents: true,
-        }
+        Self { force: false, prune_parents: true }
     }
 }
 
@@ -75,12 +72,7 @@ impl Store {
         let name = name.to_owned();
         self.blocking(move |shared| {
             let removals = shared.index.commit(|state| {
-                let mut plan = Plan {
-                    state: state.clone(),
-                    changes: Vec::new(),
-                    removals: Vec::new(),
-                    usage: &usage,
-                };
+                let mut plan = Plan { state: state.clone(), changes: Vec::new(), removals: Vec::new(), usage: &usage };
                 plan.remove(&name, options)?;
                 Ok::<_, ImageError>((plan.changes, plan.removals))
             })?;
@@ -112,11 +104,9 @@ impl Plan<'_> {
         let by_id = image.id.has_prefix(name);
         if !by_id {
             let usage = (self.usage)(&image.id);
-            if let (false, true, Some(container)) = (
-                options.force,
-                is_single(&references),
-                usage.running.or(usage.stopped),
-            ) {
+            if let (false, true, Some(container)) =
+                (options.force, is_single(&references), usage.running.or(usage.stopped))
+            {
                 return Err(ImageError::Conflict(format!(
                     "unable to remove repository reference \"{name}\" (must force) - container {} is using its \
                      referenced image {}",
@@ -157,21 +147,14 @@ impl Plan<'_> {
 
     fn untag(&mut self, reference: Reference) {
         if let Some(id) = self.state.references.remove(&reference) {
-            self.removals
-                .push(Removal::Untagged(reference.familiar(), id));
+            self.removals.push(Removal::Untagged(reference.familiar(), id));
             self.changes.push(Change::Reference(reference, None));
         }
     }
 
-    fn delete(
-        &mut self,
-        image: &Image,
-        options: RemoveOptions,
-        quiet: bool,
-    ) -> Result<(), ImageError> {
+    fn delete(&mut self, image: &Image, options: RemoveOptions, quiet: bool) -> Result<(), ImageError> {
         if let Some(conflict) = self.conflict(image, options.force, true) {
-            let dangling =
-                self.state.references_of(&image.id).is_empty() && !self.has_children(&image.id);
+            let dangling = self.state.references_of(&image.id).is_empty() && !self.has_children(&image.id);
             if quiet && (!dangling || conflict.used) {
                 return Ok(());
             }
@@ -186,98 +169,44 @@ impl Plan<'_> {
         let gone = self.unshared_layers(image);
         self.removals.extend(gone.into_iter().map(Removal::Layer));
         let parent = image.parent.as_ref().filter(|_| options.prune_parents);
-        match parent
-            .and_then(|parent| self.state.images.get(parent))
-            .cloned()
-        {
-            Some(parent) => self.delete(
-                &parent,
-                RemoveOptions {
-                    force: false,
-                    ..options
-                },
-                true,
-            ),
+        match parent.and_then(|parent| self.state.images.get(parent)).cloned() {
+            Some(parent) => self.delete(&parent, RemoveOptions { force: false, ..options }, true),
             None => Ok(()),
         }
     }
 
     /// The chains of an image that no other image or lease has, from the top down.
     fn unshared_layers(&self, image: &Image) -> Vec<Digest> {
-        let images = self
-            .state
-            .images
-            .values()
-            .flat_map(|other| chain_ids(other.diff_ids()));
-        let leased = self
-            .state
-            .leases
-            .values()
-            .flat_map(|lease| lease.images.values());
-        let kept: HashSet<Digest> = images
-            .chain(leased.flat_map(|diff_ids| chain_ids(diff_ids.iter())))
-            .collect();
-        chain_ids(image.diff_ids())
-            .into_iter()
-            .rev()
-            .take_while(|chain| !kept.contains(chain))
-            .collect()
+        let images = self.state.images.values().flat_map(|other| chain_ids(other.diff_ids()));
+        let leased = self.state.leases.values().flat_map(|lease| lease.images.values());
+        let kept: HashSet<Digest> = images.chain(leased.flat_map(|diff_ids| chain_ids(diff_ids.iter()))).collect();
+        chain_ids(image.diff_ids()).into_iter().rev().take_while(|chain| !kept.contains(chain)).collect()
     }
 
     fn has_children(&self, id: &ImageId) -> bool {
-        self.state
-            .images
-            .values()
-            .any(|other| other.parent.as_ref() == Some(id))
+        self.state.images.values().any(|other| other.parent.as_ref() == Some(id))
     }
 
     /// The first reason for an image to stay.
     fn conflict(&self, image: &Image, force: bool, names_count: bool) -> Option<Conflict> {
-        let words = |how: &str, why: String| {
-            format!("unable to delete {} ({how}) - {why}", image.id.short())
-        };
-        let hard = |why: String, used| {
-            Some(Conflict {
-                words: words("cannot be forced", why),
-                used,
-            })
-        };
-        let soft = |why: String, used| {
-            Some(Conflict {
-                words: words("must be forced", why),
-                used,
-            })
-        };
+        let words = |how: &str, why: String| format!("unable to delete {} ({how}) - {why}", image.id.short());
+        let hard = |why: String, used| Some(Conflict { words: words("cannot be forced", why), used });
+        let soft = |why: String, used| Some(Conflict { words: words("must be forced", why), used });
         if self.has_children(&image.id) {
             return hard("image has dependent child images".to_owned(), false);
         }
         let usage = (self.usage)(&image.id);
         if let Some(container) = usage.running {
-            return hard(
-                format!(
-                    "image is being used by running container {}",
-                    short(&container)
-                ),
-                true,
-            );
+            return hard(format!("image is being used by running container {}", short(&container)), true);
         }
         if force {
             return None;
         }
         if names_count && !self.state.references_of(&image.id).is_empty() {
-            return soft(
-                "image is referenced in multiple repositories".to_owned(),
-                false,
-            );
+            return soft("image is referenced in multiple repositories".to_owned(), false);
         }
         let container = usage.stopped?;
-        soft(
-            format!(
-                "image is being used by stopped container {}",
-                short(&container)
-            ),
-            true,
-        )
+        soft(format!("image is being used by stopped container {}", short(&container)), true)
     }
 }
 
@@ -286,11 +215,7 @@ fn is_single(references: &[Reference]) -> bool {
     if references.len() <= 1 {
         return true;
     }
-    let digests: HashSet<String> = references
-        .iter()
-        .filter(|r| r.digest().is_some())
-        .map(Reference::name)
-        .collect();
+    let digests: HashSet<String> = references.iter().filter(|r| r.digest().is_some()).map(Reference::name).collect();
     let mut tags = references.iter().filter(|r| r.digest().is_none());
     let (Some(single), None) = (tags.next().or(references.first()), tags.next()) else {
         return false;

@@ -26,10 +26,7 @@ impl Store {
     /// The image that a reference points to, when there is one; never looks at identifiers.
     pub fn lookup(&self, reference: &Reference) -> Option<Arc<Image>> {
         let state = self.state();
-        state
-            .images
-            .get(state.references.get(&reference.stored())?)
-            .cloned()
+        state.images.get(state.references.get(&reference.stored())?).cloned()
     }
 
     /// The configuration blob of an image, exactly as it came.
@@ -38,8 +35,7 @@ impl Store {
     /// A blob that is missing or damaged.
     pub async fn raw_config(&self, id: &ImageId) -> Result<Vec<u8>, ImageError> {
         let digest: Digest = id.digest().clone();
-        self.blocking(move |shared| Ok(shared.read_document(&digest)?))
-            .await
+        self.blocking(move |shared| Ok(shared.read_document(&digest)?)).await
     }
 }
 
@@ -48,23 +44,14 @@ pub(super) fn resolve(state: &State, name: &str) -> Result<Arc<Image>, ImageErro
     let reference = match AnyReference::parse(name)? {
         AnyReference::Id(digest) => {
             let image = state.images.get(&ImageId::new(digest.clone()));
-            return image
-                .cloned()
-                .ok_or_else(|| ImageError::NoSuchImage(digest.to_string()));
+            return image.cloned().ok_or_else(|| ImageError::NoSuchImage(digest.to_string()));
         }
         AnyReference::Named(reference) => reference,
     };
-    if let Some(image) = state
-        .references
-        .get(&reference.stored())
-        .and_then(|id| state.images.get(id))
-    {
+    if let Some(image) = state.references.get(&reference.stored()).and_then(|id| state.images.get(id)) {
         return Ok(image.clone());
     }
-    let mut matches = state
-        .images
-        .values()
-        .filter(|image| image.id.has_prefix(name));
+    let mut matches = state.images.values().filter(|image| image.id.has_prefix(name));
     match (matches.next(), matches.next()) {
         (Some(image), None) => Ok(image.clone()),
         _ => Err(ImageError::NoSuchImage(reference.or_latest().familiar())),

@@ -20,14 +20,8 @@ impl Store {
         let (id, target) = (image.clone(), target.stored());
         self.blocking(move |shared| {
             shared.index.commit(|state| {
-                let image = state
-                    .images
-                    .get(&id)
-                    .ok_or_else(|| ImageError::NoSuchImage(id.to_string()))?;
-                let tagged = Image {
-                    last_tagged: Some(OffsetDateTime::now_utc()),
-                    ..Image::clone(image)
-                };
+                let image = state.images.get(&id).ok_or_else(|| ImageError::NoSuchImage(id.to_string()))?;
+                let tagged = Image { last_tagged: Some(OffsetDateTime::now_utc()), ..Image::clone(image) };
                 Ok((
                     vec![
                         Change::Image(id.clone(), Some(Arc::new(tagged))),

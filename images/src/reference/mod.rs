@@ -7,6 +7,7 @@
 mod parse;
 mod pattern;
 
+pub(crate) use parse::is_domain;
 pub use pattern::BadPattern;
 
 use std::fmt;
@@ -133,27 +134,17 @@ impl Reference {
         if !parse::is_tag(tag) {
             return Err(ReferenceError::Tag);
         }
-        Ok(Self {
-            tag: Some(tag.to_owned()),
-            ..self.clone()
-        })
+        Ok(Self { tag: Some(tag.to_owned()), ..self.clone() })
     }
 
     /// The same name with this digest, keeping a tag.
     pub fn with_digest(&self, digest: Digest) -> Self {
-        Self {
-            digest: Some(digest),
-            ..self.clone()
-        }
+        Self { digest: Some(digest), ..self.clone() }
     }
 
     /// The name alone (`TrimNamed`).
     pub fn trimmed(&self) -> Self {
-        Self {
-            tag: None,
-            digest: None,
-            ..self.clone()
-        }
+        Self { tag: None, digest: None, ..self.clone() }
     }
 
     /// With the tag `latest`, if there is neither tag nor digest (`TagNameOnly`).
@@ -161,19 +152,13 @@ impl Reference {
         if !self.is_name_only() {
             return self.clone();
         }
-        Self {
-            tag: Some(DEFAULT_TAG.to_owned()),
-            ..self.clone()
-        }
+        Self { tag: Some(DEFAULT_TAG.to_owned()), ..self.clone() }
     }
 
     /// As a store keeps it: `latest` filled in, and the tag dropped where there is a digest.
     pub fn stored(&self) -> Self {
         match self.digest {
-            Some(_) => Self {
-                tag: None,
-                ..self.clone()
-            },
+            Some(_) => Self { tag: None, ..self.clone() },
             None => self.or_latest(),
         }
     }

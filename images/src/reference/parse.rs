@@ -46,9 +46,7 @@ fn split_domain(text: &str) -> (&str, String) {
     let (domain, rest) = match text.split_once('/') {
         Some((first, rest)) if first == LEGACY_DOMAIN => (DEFAULT_DOMAIN, rest),
         Some((first, rest))
-            if first == "localhost"
-                || first.contains(['.', ':'])
-                || first.chars().any(char::is_uppercase) =>
+            if first == "localhost" || first.contains(['.', ':']) || first.chars().any(char::is_uppercase) =>
         {
             (first, rest)
         }
@@ -61,7 +59,7 @@ fn split_domain(text: &str) -> (&str, String) {
 }
 
 /// `host[:port]`, the host a dotted name or a bracketed IPv6 address.
-fn is_domain(text: &str) -> bool {
+pub(crate) fn is_domain(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let Some((address, port)) = rest.split_once(']') else {
@@ -87,11 +85,7 @@ fn is_port(text: &str) -> bool {
 fn is_domain_component(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    edge(bytes.first())
-        && edge(bytes.last())
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+    edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
 /// `[a-z0-9]+((?:[._]|__|[-]+)[a-z0-9]+)*`.
@@ -104,10 +98,7 @@ fn is_path_component(text: &str) -> bool {
     // Between its edges, whatever is not alphanumeric must be one whole separator.
     let mut rest = bytes;
     while let Some(start) = rest.iter().position(|b| !plain(*b)) {
-        let length = rest[start..]
-            .iter()
-            .position(|b| plain(*b))
-            .unwrap_or(rest.len() - start);
+        let length = rest[start..].iter().position(|b| plain(*b)).unwrap_or(rest.len() - start);
         let separator = &rest[start..start + length];
         if !(matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|b| *b == b'-')) {
             return false;
@@ -132,10 +123,7 @@ fn is_digest_shape(text: &str) -> bool {
         return false;
     };
     let part = |part: &str| {
-        part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        part.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
     };
-    algorithm.split(['-', '_', '+', '.']).all(part)
-        && hex.len() >= 32
-        && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    algorithm.split(['-', '_', '+', '.']).all(part) && hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -25,10 +25,7 @@ enum Piece {
     Any,
     Star,
     One(char),
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
 fn compile(pattern: &str) -> Result<Vec<Piece>, BadPattern> {
@@ -48,11 +45,7 @@ fn compile(pattern: &str) -> Result<Vec<Piece>, BadPattern> {
                         break;
                     }
                     let low = class_char(&mut chars)?;
-                    let high = if chars.next_if_eq(&'-').is_some() {
-                        class_char(&mut chars)?
-                    } else {
-                        low
-                    };
+                    let high = if chars.next_if_eq(&'-').is_some() { class_char(&mut chars)? } else { low };
                     ranges.push((low, high));
                 }
                 Piece::Class { negated, ranges }
@@ -109,9 +102,7 @@ impl Piece {
             Self::Any => c != '/',
             Self::Star => false,
             Self::One(one) => *one == c,
-            Self::Class { negated, ranges } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
-            }
+            Self::Class { negated, ranges } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated,
         }
     }
 }
@@ -148,9 +139,6 @@ mod tests {
     #[test]
     fn a_hostile_pattern_takes_no_time() {
         let reference = Reference::parse(&format!("user/{}", "a".repeat(250))).unwrap();
-        assert_eq!(
-            reference.matches(&format!("user/{}b", "a*".repeat(100))),
-            Ok(false)
-        );
+        assert_eq!(reference.matches(&format!("user/{}b", "a*".repeat(100))), Ok(false));
     }
 }

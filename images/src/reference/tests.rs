@@ -12,56 +12,24 @@ fn names_have_a_canonical_and_a_familiar_form() {
         ("busybox", "docker.io/library/busybox", "busybox"),
         ("library/busybox", "docker.io/library/busybox", "busybox"),
         ("docker.io/busybox", "docker.io/library/busybox", "busybox"),
-        (
-            "index.docker.io/busybox",
-            "docker.io/library/busybox",
-            "busybox",
-        ),
+        ("index.docker.io/busybox", "docker.io/library/busybox", "busybox"),
         ("index.docker.io/user/app", "docker.io/user/app", "user/app"),
-        (
-            "busybox:1.36",
-            "docker.io/library/busybox:1.36",
-            "busybox:1.36",
-        ),
+        ("busybox:1.36", "docker.io/library/busybox:1.36", "busybox:1.36"),
         ("user/app", "docker.io/user/app", "user/app"),
         ("library/a/b", "docker.io/library/a/b", "library/a/b"),
         ("localhost/app", "localhost/app", "localhost/app"),
-        (
-            "localhost:5000/app:v1",
-            "localhost:5000/app:v1",
-            "localhost:5000/app:v1",
-        ),
-        (
-            "example.com/a/b/c",
-            "example.com/a/b/c",
-            "example.com/a/b/c",
-        ),
+        ("localhost:5000/app:v1", "localhost:5000/app:v1", "localhost:5000/app:v1"),
+        ("example.com/a/b/c", "example.com/a/b/c", "example.com/a/b/c"),
         ("host:5000/app", "host:5000/app", "host:5000/app"),
-        (
-            "127.0.0.1:5000/app",
-            "127.0.0.1:5000/app",
-            "127.0.0.1:5000/app",
-        ),
+        ("127.0.0.1:5000/app", "127.0.0.1:5000/app", "127.0.0.1:5000/app"),
         ("[::1]:5000/app", "[::1]:5000/app", "[::1]:5000/app"),
-        (
-            "[2001:db8::1]/app",
-            "[2001:db8::1]/app",
-            "[2001:db8::1]/app",
-        ),
+        ("[2001:db8::1]/app", "[2001:db8::1]/app", "[2001:db8::1]/app"),
         ("Uppercase/app", "Uppercase/app", "Uppercase/app"),
         ("localhost", "docker.io/library/localhost", "localhost"),
-        (
-            "a__b/c.d/e-----f",
-            "docker.io/a__b/c.d/e-----f",
-            "a__b/c.d/e-----f",
-        ),
+        ("a__b/c.d/e-----f", "docker.io/a__b/c.d/e-----f", "a__b/c.d/e-----f"),
         ("xn--n3h.com/app", "xn--n3h.com/app", "xn--n3h.com/app"),
         ("sha256:abc", "docker.io/library/sha256:abc", "sha256:abc"),
-        (
-            "app:TAG.with-1_things",
-            "docker.io/library/app:TAG.with-1_things",
-            "app:TAG.with-1_things",
-        ),
+        ("app:TAG.with-1_things", "docker.io/library/app:TAG.with-1_things", "app:TAG.with-1_things"),
         ("docker.io/a.b/c", "docker.io/a.b/c", "docker.io/a.b/c"),
         ("deadbeef", "docker.io/library/deadbeef", "deadbeef"),
     ];
@@ -76,31 +44,20 @@ fn names_have_a_canonical_and_a_familiar_form() {
 fn tags_and_digests_may_come_together() {
     let text = format!("localhost:5000/app:v1@sha256:{HEX}");
     let reference = Reference::parse(&text).unwrap();
-    assert_eq!(
-        (reference.domain(), reference.path(), reference.tag()),
-        ("localhost:5000", "app", Some("v1"))
-    );
+    assert_eq!((reference.domain(), reference.path(), reference.tag()), ("localhost:5000", "app", Some("v1")));
     assert_eq!(reference.digest().map(Digest::hex), Some(HEX));
     assert_eq!(reference.familiar(), text);
-    assert_eq!(
-        reference.stored().to_string(),
-        format!("localhost:5000/app@sha256:{HEX}")
-    );
+    assert_eq!(reference.stored().to_string(), format!("localhost:5000/app@sha256:{HEX}"));
     let named = Reference::parse(&format!("app@sha256:{HEX}")).unwrap();
     assert_eq!(named.tag(), None);
     assert_eq!(named.or_latest(), named);
-    assert_eq!(
-        named.trimmed().or_latest().to_string(),
-        "docker.io/library/app:latest"
-    );
+    assert_eq!(named.trimmed().or_latest().to_string(), "docker.io/library/app:latest");
 }
 
 #[test]
 fn what_is_no_reference_is_refused_in_docker_s_words() {
     let format = "invalid reference format".to_owned();
-    let uppercase = |name: &str| {
-        format!("invalid reference format: repository name ({name}) must be lowercase")
-    };
+    let uppercase = |name: &str| format!("invalid reference format: repository name ({name}) must be lowercase");
     let long = "a".repeat(256);
     let table = [
         (String::new(), format.clone()),
@@ -131,53 +88,25 @@ fn what_is_no_reference_is_refused_in_docker_s_words() {
         ("user/Foo:tag".into(), uppercase("user/Foo")),
         ("docker.io/Foo".into(), uppercase("library/Foo")),
         ("example.com/Foo".into(), uppercase("Foo")),
-        (
-            HEX.into(),
-            format!("invalid repository name ({HEX}), cannot specify 64-byte hexadecimal strings"),
-        ),
-        (
-            format!("app@sha256:{}", &HEX[..40]),
-            "invalid checksum digest length".into(),
-        ),
-        (
-            format!("app@md5:{}", &HEX[..32]),
-            "unsupported digest algorithm".into(),
-        ),
-        (
-            format!("example.com/{long}"),
-            "repository name must not be more than 255 characters".into(),
-        ),
+        (HEX.into(), format!("invalid repository name ({HEX}), cannot specify 64-byte hexadecimal strings")),
+        (format!("app@sha256:{}", &HEX[..40]), "invalid checksum digest length".into()),
+        (format!("app@md5:{}", &HEX[..32]), "unsupported digest algorithm".into()),
+        (format!("example.com/{long}"), "repository name must not be more than 255 characters".into()),
     ];
     for (text, words) in table {
         let error = Reference::parse(&text).expect_err(&text);
         assert_eq!(error.to_string(), words, "{text:?}");
     }
     assert!(Reference::parse(&format!("example.com/{}", &long[..255])).is_ok());
-    assert_eq!(
-        Reference::parse("app")
-            .unwrap()
-            .with_tag("a b")
-            .unwrap_err()
-            .to_string(),
-        "invalid tag format"
-    );
+    assert_eq!(Reference::parse("app").unwrap().with_tag("a b").unwrap_err().to_string(), "invalid tag format");
 }
 
 #[test]
 fn identifiers_are_told_from_names() {
     assert!(matches!(AnyReference::parse(HEX), Ok(AnyReference::Id(_))));
-    assert!(matches!(
-        AnyReference::parse(&format!("sha256:{HEX}")),
-        Ok(AnyReference::Id(_))
-    ));
-    assert!(matches!(
-        AnyReference::parse("sha256:ffff"),
-        Ok(AnyReference::Named(_))
-    ));
-    assert!(matches!(
-        AnyReference::parse(&HEX[1..]),
-        Ok(AnyReference::Named(_))
-    ));
+    assert!(matches!(AnyReference::parse(&format!("sha256:{HEX}")), Ok(AnyReference::Id(_))));
+    assert!(matches!(AnyReference::parse("sha256:ffff"), Ok(AnyReference::Named(_))));
+    assert!(matches!(AnyReference::parse(&HEX[1..]), Ok(AnyReference::Named(_))));
 }
 
 proptest! {

@@ -22,12 +22,7 @@ pub struct WireError {
 
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}",
-            self.code.to_lowercase().replace('_', " "),
-            self.message
-        )
+        write!(f, "{}: {}", self.code.to_lowercase().replace('_', " "), self.message)
     }
 }
 
@@ -43,9 +38,7 @@ pub enum RegistryError {
         cause: WireError,
     },
     /// No access, or no such repository: registries do not say which.
-    #[error(
-        "pull access denied for {name}, repository does not exist or may require 'docker login': {cause}"
-    )]
+    #[error("pull access denied for {name}, repository does not exist or may require 'docker login': {cause}")]
     Denied {
         /// The familiar name.
         name: String,
@@ -163,9 +156,7 @@ pub enum RegistryError {
     #[error("unsupported media type {0:?}")]
     MediaType(String),
     /// A layer that may not be distributed, to be fetched from elsewhere.
-    #[error(
-        "layer {0} is a foreign layer, to be fetched from outside the registry: such images are not supported"
-    )]
+    #[error("layer {0} is a foreign layer, to be fetched from outside the registry: such images are not supported")]
     ForeignLayer(Digest),
     /// A document larger than any honest one.
     #[error("{what} is larger than {limit} bytes")]
@@ -199,31 +190,23 @@ impl RegistryError {
     /// The class of this failure.
     pub fn class(&self) -> Class {
         match self {
-            Self::ManifestUnknown { .. }
-            | Self::Denied { .. }
-            | Self::NameUnknown { .. }
-            | Self::NoPlatform(_) => Class::NotFound,
+            Self::ManifestUnknown { .. } | Self::Denied { .. } | Self::NameUnknown { .. } | Self::NoPlatform(_) => {
+                Class::NotFound
+            }
             Self::Wire(error) => match error.status {
                 401 => Class::Unauthorized,
                 404 => Class::NotFound,
                 _ => Class::Unavailable,
             },
-            Self::NoCredentials { .. }
-            | Self::Login {
-                status: 401 | 403, ..
-            } => Class::Unauthorized,
-            Self::Token {
-                status: 400..=499, ..
-            } => Class::Unauthorized,
-            Self::Transport { .. }
-            | Self::Status { .. }
-            | Self::Unparsable { .. }
-            | Self::Token { .. } => Class::Unavailable,
+            Self::NoCredentials { .. } | Self::Login { status: 401 | 403, .. } => Class::Unauthorized,
+            Self::Token { status: 400..=499, .. } => Class::Unauthorized,
+            Self::Transport { .. } | Self::Status { .. } | Self::Unparsable { .. } | Self::Token { .. } => {
+                Class::Unavailable
+            }
             Self::Login { .. } => Class::Unavailable,
-            Self::Schema1(_)
-            | Self::NotAnImage { .. }
-            | Self::MediaType(_)
-            | Self::ForeignLayer(_) => Class::Unsupported,
+            Self::Schema1(_) | Self::NotAnImage { .. } | Self::MediaType(_) | Self::ForeignLayer(_) => {
+                Class::Unsupported
+            }
             Self::Certificate { .. } => Class::System,
             _ => Class::Invalid,
         }
@@ -233,9 +216,9 @@ impl RegistryError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Transport { .. } => true,
-            Self::Status { status, .. }
-            | Self::Unparsable { status, .. }
-            | Self::Token { status, .. } => *status >= 500 || matches!(*status, 408 | 429),
+            Self::Status { status, .. } | Self::Unparsable { status, .. } | Self::Token { status, .. } => {
+                *status >= 500 || matches!(*status, 408 | 429)
+            }
             Self::Wire(error) => error.status >= 500 || matches!(error.status, 408 | 429),
             _ => false,
         }

@@ -3,24 +3,39 @@
 //! Called by pull and by the engine's `auth` verb. Every byte from a registry is hostile: documents are bounded, digests
 //! are verified, credentials go only where the registry's own challenge sends them.
 
+mod body;
+mod challenge;
 mod error;
+mod fetch;
+mod login;
+mod manifest;
+mod session;
 mod settings;
+mod token;
+mod transport;
+
+use std::sync::Arc;
 
 pub use error::{RegistryError, WireError};
-pub(crate) use settings::Settings;
+pub(crate) use fetch::{BlobError, Fetched, Retry};
+pub use login::LoggedIn;
+pub(crate) use manifest::{DOCKER_LIST, ImageManifest, IndexEntry, Manifest, OCI_INDEX, verify};
+pub(crate) use session::Session;
+pub(crate) use settings::{Endpoint, Settings};
+pub use token::Credentials;
+pub(crate) use transport::Transport;
 
 use crate::content::StoreOptions;
 
 /// What a store knows about registries.
 pub(crate) struct Registry {
     pub(crate) settings: Settings,
+    pub(crate) transport: Arc<Transport>,
 }
 
 impl Registry {
     /// Parses the options.
     pub(crate) fn new(options: &StoreOptions) -> Result<Self, RegistryError> {
-        Ok(Self {
-            settings: Settings::parse(options)?,
-        })
+        Ok(Self { settings: Settings::parse(options)?, transport: Arc::new(Transport::new(options)) })
     }
 }

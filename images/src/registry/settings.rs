@@ -49,14 +49,9 @@ pub(crate) struct Settings {
 impl Settings {
     /// Parses both options.
     pub(crate) fn parse(options: &StoreOptions) -> Result<Self, RegistryError> {
-        let loopback = ["127.0.0.0/8", "::1/128"]
-            .iter()
-            .filter_map(|text| Cidr::parse(text));
-        let mut settings = Self {
-            mirrors: Vec::new(),
-            insecure_hosts: Vec::new(),
-            insecure_ranges: loopback.collect(),
-        };
+        let loopback = ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| Cidr::parse(text));
+        let mut settings =
+            Self { mirrors: Vec::new(), insecure_hosts: Vec::new(), insecure_ranges: loopback.collect() };
         for value in &options.insecure_registries {
             settings.add_insecure(value)?;
         }
@@ -68,15 +63,8 @@ impl Settings {
     }
 
     fn add_insecure(&mut self, value: &str) -> Result<(), RegistryError> {
-        let bad = |why| RegistryError::Option {
-            option: "insecure registry",
-            value: value.to_owned(),
-            why,
-        };
-        let host = value
-            .strip_prefix("http://")
-            .or_else(|| value.strip_prefix("https://"))
-            .unwrap_or(value);
+        let bad = |why| RegistryError::Option { option: "insecure registry", value: value.to_owned(), why };
+        let host = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://")).unwrap_or(value);
         if let Some(range) = Cidr::parse(host) {
             self.insecure_ranges.push(range);
             return Ok(());
@@ -92,11 +80,7 @@ impl Settings {
     }
 
     fn mirror(&self, value: &str) -> Result<Endpoint, RegistryError> {
-        let bad = |why| RegistryError::Option {
-            option: "mirror",
-            value: value.to_owned(),
-            why,
-        };
+        let bad = |why| RegistryError::Option { option: "mirror", value: value.to_owned(), why };
         let url = Url::parse(value).map_err(|_| bad("not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(bad("unsupported scheme"));
@@ -108,9 +92,7 @@ impl Settings {
             return Err(bad("username or password in it"));
         }
         let name = url.host_str().ok_or_else(|| bad("no host"))?;
-        let host = url
-            .port()
-            .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
+        let host = url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
         Ok(Endpoint {
             url: value.trim_end_matches('/').to_owned(),
             insecure: self.is_listed(&host),
@@ -123,12 +105,7 @@ impl Settings {
     pub(crate) fn endpoints(&self, domain: &str) -> Vec<Endpoint> {
         if domain == DEFAULT_DOMAIN {
             let host = DEFAULT_HOST.to_owned();
-            let home = Endpoint {
-                url: format!("https://{host}"),
-                host,
-                insecure: false,
-                mirror: false,
-            };
+            let home = Endpoint { url: format!("https://{host}"), host, insecure: false, mirror: false };
             return self.mirrors.iter().cloned().chain([home]).collect();
         }
         let insecure = self.is_insecure(domain);
@@ -147,11 +124,7 @@ impl Settings {
 
     fn is_listed(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        self.insecure_hosts.contains(&host)
-            || self
-                .insecure_hosts
-                .iter()
-                .any(|h| Some(h.as_str()) == name_of(&host))
+        self.insecure_hosts.contains(&host) || self.insecure_hosts.iter().any(|h| Some(h.as_str()) == name_of(&host))
     }
 
     /// Listed by name, or at an address in a listed range (dockerd `isSecureIndex`).
@@ -162,16 +135,9 @@ impl Settings {
         let name = name_of(host).unwrap_or(host).trim_matches(['[', ']']);
         let addresses: Vec<IpAddr> = match name.parse() {
             Ok(address) => vec![address],
-            Err(_) => (name, 443)
-                .to_socket_addrs()
-                .map(|all| all.map(|a| a.ip()).collect())
-                .unwrap_or_default(),
+            Err(_) => (name, 443).to_socket_addrs().map(|all| all.map(|a| a.ip()).collect()).unwrap_or_default(),
         };
-        addresses.iter().any(|address| {
-            self.insecure_ranges
-                .iter()
-                .any(|range| range.contains(*address))
-        })
+        addresses.iter().any(|address| self.insecure_ranges.iter().any(|range| range.contains(*address)))
     }
 }
 
@@ -191,8 +157,7 @@ impl Cidr {
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        let same =
-            |a: u128, b: u128, width: u32| self.bits == 0 || (a ^ b) >> (width - self.bits) == 0;
+        let same = |a: u128, b: u128, width: u32| self.bits == 0 || (a ^ b) >> (width - self.bits) == 0;
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32),
             (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
@@ -215,25 +180,12 @@ mod tests {
     }
 
     fn urls(settings: &Settings, domain: &str) -> Vec<String> {
-        settings
-            .endpoints(domain)
-            .into_iter()
-            .map(|e| e.url)
-            .collect()
+        settings.endpoints(domain).into_iter().map(|e| e.url).collect()
     }
 
     #[test]
     fn http_is_only_for_loopback_and_the_listed() {
-        let s = settings(
-            &[
-                "10.0.0.0/8",
-                "reg.test:5000",
-                "http://bare.test",
-                "2001:db8::/32",
-            ],
-            &[],
-        )
-        .unwrap();
+        let s = settings(&["10.0.0.0/8", "reg.test:5000", "http://bare.test", "2001:db8::/32"], &[]).unwrap();
         for (domain, plain) in [
             ("localhost:5000", true),
             ("127.9.9.9:1", true),
@@ -256,24 +208,14 @@ mod tests {
     #[test]
     fn mirrors_come_before_docker_io_only() {
         let s = settings(&[], &["http://127.0.0.1:5000/", "https://m.test/prefix"]).unwrap();
-        let docker = [
-            "http://127.0.0.1:5000",
-            "https://m.test/prefix",
-            "https://registry-1.docker.io",
-        ];
+        let docker = ["http://127.0.0.1:5000", "https://m.test/prefix", "https://registry-1.docker.io"];
         assert_eq!(urls(&s, "docker.io"), docker);
         assert_eq!(urls(&s, "192.0.2.7"), ["https://192.0.2.7"]);
     }
 
     #[test]
     fn nonsense_is_refused_at_the_start() {
-        for value in [
-            "ftp://m",
-            "m.test",
-            "https://u:p@m",
-            "https://m?q",
-            "https://m#f",
-        ] {
+        for value in ["ftp://m", "m.test", "https://u:p@m", "https://m?q", "https://m#f"] {
             assert!(settings(&[], &[value]).is_err(), "{value}");
         }
         for value in ["", "-x", "a b", "a/b", "10.0.0.0/99"] {
