@@ -42,6 +42,9 @@ pub enum ImageError {
     /// No image by this name or identifier; the text is the familiar form with its default tag.
     #[error("No such image: {0}")]
     NoSuchImage(String),
+    /// No such name, where only names are looked at (save); dockerd's words.
+    #[error("reference does not exist")]
+    NoSuchReference,
     /// An image cannot be removed, or a reference cannot be dropped; Docker's words.
     #[error("conflict: {0}")]
     Conflict(String),
@@ -91,7 +94,7 @@ impl ImageError {
         match self {
             Self::Reference(_) | Self::Digest(_) | Self::TagWithDigest | Self::AmbiguousTag => Class::Invalid,
             Self::BadFilter { .. } | Self::BadPlatform(_) | Self::Layer(_) => Class::Invalid,
-            Self::NoSuchImage(_) => Class::NotFound,
+            Self::NoSuchImage(_) | Self::NoSuchReference => Class::NotFound,
             Self::Conflict(_) => Class::Conflict,
             Self::HistoryTooLong => Class::System,
             Self::Content(error) => error.class(),

@@ -10,6 +10,9 @@ pub enum ArchiveError {
     /// Not a tar stream, or one that breaks off.
     #[error("archive")]
     Read(#[source] std::io::Error),
+    /// An archive that could not be written.
+    #[error("writing the archive")]
+    Write(#[source] std::io::Error),
     /// Neither `manifest.json` nor an OCI layout in it.
     #[error("archive holds no image: neither manifest.json nor index.json in it")]
     NoImage,
@@ -70,6 +73,9 @@ pub enum ArchiveError {
 impl ArchiveError {
     /// The class of this failure.
     pub fn class(&self) -> Class {
-        Class::Invalid
+        match self {
+            Self::Write(_) => Class::System,
+            _ => Class::Invalid,
+        }
     }
 }

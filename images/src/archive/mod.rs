@@ -5,12 +5,15 @@
 
 mod docker;
 mod error;
+mod import;
 mod layout;
 mod load;
+mod save;
 mod spool;
 mod walk;
 
 pub use error::ArchiveError;
+pub use import::ImportRequest;
 pub use load::LoadedImage;
 
 #[cfg(test)]

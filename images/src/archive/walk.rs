@@ -30,7 +30,6 @@ pub(super) enum Kind {
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) kind: Kind,
-    pub(super) size: u64,
 }
 
 /// Walks a tar stream.
@@ -102,7 +101,7 @@ impl<R: Read> Walk<R> {
         }
         // A directory by an old convention: a file whose name ends in a slash.
         let kind = if kind == Kind::File && name.ends_with('/') { Kind::Directory } else { kind };
-        Ok(Entry { name, kind, size })
+        Ok(Entry { name, kind })
     }
 
     /// The next header block; `None` at the end of the archive.

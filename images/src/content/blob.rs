@@ -2,7 +2,7 @@
 //!
 //! Called by pull, load, import, save and the image verbs; blocks.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 
 use super::layout::Layout;
@@ -43,15 +43,6 @@ impl Shared {
         let pin = self.pins.pin(Kept::Blob(digest.clone()));
         temp.persist(&self.layout.blob(digest))?;
         Ok(pin)
-    }
-
-    /// The size of a blob, in bytes.
-    pub(crate) fn blob_size(&self, digest: &Digest) -> Result<u64, ContentError> {
-        let path = self.layout.blob(digest);
-        fs::metadata(&path).map(|meta| meta.len()).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => ContentError::Missing(digest.clone()),
-            _ => ContentError::io("inspect", &path)(error),
-        })
     }
 }
 

@@ -38,19 +38,12 @@ impl TempFile {
         Ok((temp, file))
     }
 
-    /// A fresh directory under `ingest/`, removed with all in it unless persisted.
-    pub(crate) fn directory(layout: &Layout) -> Result<Self, ContentError> {
-        let temp = Self::reserve(layout);
-        fs::create_dir(&temp.path).map_err(ContentError::io("create directory", &temp.path))?;
-        Ok(temp)
-    }
-
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Syncs the file (or directory) and gives it its final name, replacing what has that name.
+    /// Syncs the file and gives it its final name, replacing what has that name.
     pub(crate) fn persist(mut self, target: &Path) -> Result<(), ContentError> {
         let file = File::open(&self.path).map_err(ContentError::io("open", &self.path))?;
         file.sync_all().map_err(ContentError::io("sync", &self.path))?;
@@ -66,11 +59,7 @@ impl Drop for TempFile {
             return;
         }
         // Absent is the usual case for a reserved name whose writer failed early; the rest is left to start-up.
-        let _ = match fs::symlink_metadata(&self.path) {
-            Ok(meta) if meta.is_dir() => fs::remove_dir_all(&self.path),
-            Ok(_) => fs::remove_file(&self.path),
-            Err(_) => Ok(()),
-        };
+        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -28,6 +28,7 @@ mod put;
 mod record;
 mod state;
 mod store;
+mod tee;
 mod unpack;
 
 pub use error::ContentError;
@@ -40,11 +41,12 @@ pub(crate) use blob::DOCUMENT_LIMIT;
 pub(crate) use index::Change;
 pub(crate) use ingest::TempFile;
 pub(crate) use pin::{Kept, Pin};
-pub(crate) use put::{NewImage, Put};
+pub(crate) use put::NewImage;
 pub(crate) use record::LayerRecord;
 pub(crate) use state::State;
 pub(crate) use store::Shared;
-pub(crate) use unpack::{Unpacked, chain, unpack};
+pub(crate) use tee::Tee;
+pub(crate) use unpack::{Unpacked, unpack};
 
 #[cfg(test)]
 mod tests;

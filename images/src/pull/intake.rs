@@ -3,8 +3,7 @@
 //! Called by a flight. The network side is async and bounded by the pipe; hashing, inflating and building run on two
 //! blocking threads. The blob's digest and the diff ID are both verified before either file gets its name.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
@@ -12,8 +11,8 @@ use tokio::sync::{oneshot, watch};
 use super::flight::State;
 use crate::Store;
 use crate::compression::{decoder, detect};
-use crate::content::{ContentError, Pin, Shared, TempFile, Unpacked, unpack};
-use crate::digest::{Algorithm, Digest, Hasher, HashingReader};
+use crate::content::{ContentError, Pin, Shared, Tee, Unpacked, unpack};
+use crate::digest::{Algorithm, Digest, HashingReader};
 use crate::error::ImageError;
 use crate::image::ImageLayer;
 use crate::pipe::{PipeReader, pipe};
@@ -119,27 +118,22 @@ fn local(shared: &Shared, layer: &ImageLayer) -> Result<Option<Vec<Pin>>, ImageE
 
 /// Takes in a stream: verifies, stores the blob, builds the disk unless it is here. Blocks.
 fn take_in(shared: &Shared, reader: PipeReader, layer: &ImageLayer) -> Result<Vec<Pin>, ImageError> {
-    let (temp, file) = TempFile::create(&shared.layout)?;
-    let mut tee = Tee { reader, file, hasher: Hasher::new(layer.blob.digest.algorithm()), failure: None };
+    let mut tee = Tee::new(&shared.layout, reader, layer.blob.digest.algorithm())?;
     let known = shared.find_layer(&layer.diff_id);
     let built = match &known {
         Some(_) => measure(&mut tee).map(|diff_id| (diff_id, None)),
         None => unpack(&shared.layout, &mut tee).map(|unpacked| (unpacked.diff_id.clone(), Some(unpacked))),
     };
     // Whether the bytes are the right ones comes before what is wrong with them.
-    let rest = io::copy(&mut tee, &mut io::sink());
-    if let Some(source) = tee.failure {
-        return Err(ContentError::Io { what: "write", path: temp.path().to_owned(), source }.into());
-    }
-    rest.map_err(|error| ImageError::Layer(error.to_string()))?;
-    if tee.hasher.finish() != layer.blob.digest {
+    let (temp, digest, _) = tee.finish()?;
+    if digest != layer.blob.digest {
         return Err(RegistryError::LayerDigest(layer.blob.digest.clone()).into());
     }
     let (diff_id, unpacked): (Digest, Option<Unpacked>) = built?;
     if diff_id != layer.diff_id {
         return Err(RegistryError::LayerMismatch.into());
     }
-    let mut pins = vec![shared.put_blob(temp, &layer.blob.digest)?];
+    let mut pins = vec![shared.put_blob(temp, &digest)?];
     pins.extend(known);
     if let Some(unpacked) = unpacked {
         pins.push(unpacked.commit(shared)?);
@@ -148,32 +142,10 @@ fn take_in(shared: &Shared, reader: PipeReader, layer: &ImageLayer) -> Result<Ve
 }
 
 /// The diff ID of a layer whose disk is here already.
-fn measure(reader: &mut Tee) -> Result<Digest, ImageError> {
+fn measure(reader: impl Read) -> Result<Digest, ImageError> {
     let failed = |error: io::Error| ImageError::Layer(error.to_string());
     let (compression, buffered) = detect(reader).map_err(failed)?;
     let mut plain = HashingReader::new(decoder(compression, buffered).map_err(failed)?, Algorithm::Sha256);
     plain.drain().map_err(failed)?;
     Ok(plain.finish().0)
-}
-
-/// Hashes and writes to the blob's file what is read through it.
-struct Tee {
-    reader: PipeReader,
-    file: File,
-    hasher: Hasher,
-    /// A failed write of the blob, which is no fault of the stream.
-    failure: Option<io::Error>,
-}
-
-impl Read for Tee {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.reader.read(buffer)?;
-        self.hasher.update(&buffer[..n]);
-        if let Err(error) = self.file.write_all(&buffer[..n]) {
-            let kind = error.kind();
-            self.failure.get_or_insert(error);
-            return Err(kind.into());
-        }
-        Ok(n)
-    }
 }
