@@ -136,7 +136,7 @@ fn put(shared: &Shared, spool: &mut Spool, image: Described, reporter: &Reporter
     pins.push(pin);
     let manifest = match image.manifest {
         Some((file, descriptor, _)) => {
-            pins.push(spool.into_blob(shared, &file)?);
+            pins.push(spool.keep(shared, &file)?);
             Some(descriptor)
         }
         None => None,
@@ -178,7 +178,7 @@ fn put_layer(
         }
     }
     let (digest, size) = spool.facts(source.file)?;
-    pins.push(spool.into_blob(shared, source.file)?);
+    pins.push(spool.keep(shared, source.file)?);
     let mut media_type = crate::compression::Compression::None.layer_media_type();
     if let Some(pin) = known {
         pins.push(pin);

@@ -58,7 +58,7 @@ impl Store {
         tokio::task::spawn_blocking(move || {
             let mut builder = tar::Builder::new(Chunked { sender: sender.clone(), buffer: Vec::with_capacity(CHUNK) });
             let written = write(&shared, &saved, &mut builder);
-            let flushed = written.and_then(|()| Ok(builder.into_inner().and_then(|mut out| out.flush()).map_err(broken)?));
+            let flushed = written.and_then(|()| builder.into_inner().and_then(|mut out| out.flush()).map_err(broken));
             if let Err(error) = flushed {
                 // A client that left hears nothing.
                 let _ = sender.blocking_send(Err(error));

@@ -96,7 +96,7 @@ impl Spool {
     }
 
     /// Makes a file a blob of the store.
-    pub(super) fn into_blob(&mut self, shared: &Shared, name: &str) -> Result<Pin, ImageError> {
+    pub(super) fn keep(&mut self, shared: &Shared, name: &str) -> Result<Pin, ImageError> {
         let key = self.key(name)?;
         let Some(Item::File(item)) = self.items.get_mut(&key) else {
             return Err(ArchiveError::Missing(name.to_owned()).into());

@@ -18,6 +18,8 @@ type Table = TableDefinition<'static, &'static str, &'static [u8]>;
 const IMAGES: Table = TableDefinition::new("images");
 const REFERENCES: Table = TableDefinition::new("references");
 const LAYERS: Table = TableDefinition::new("layers");
+/// Takes one row.
+type Take<'a> = dyn FnMut(&str, &[u8]) -> Result<(), ContentError> + 'a;
 const LEASES: Table = TableDefinition::new("leases");
 
 /// One change of the index; `None` removes.
@@ -91,7 +93,7 @@ fn read(
 ) -> Result<State, ContentError> {
     let mut state = State::default();
     let read = database.begin_read()?;
-    let each = |table: Table, take: &mut dyn FnMut(&str, &[u8]) -> Result<(), ContentError>| {
+    let each = |table: Table, take: &mut Take<'_>| {
         for row in read.open_table(table)?.iter()? {
             let (key, value) = row?;
             take(key.value(), value.value())?;

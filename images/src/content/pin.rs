@@ -34,6 +34,12 @@ impl Pins {
         Pin { pins: self.clone(), kept }
     }
 
+    /// Whether anything is pinned.
+    #[cfg(test)]
+    pub(crate) fn any(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
     /// Stops new pins while gc works.
     pub(super) fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -19,7 +19,9 @@ use std::sync::Arc;
 pub use error::{RegistryError, WireError};
 pub(crate) use fetch::{BlobError, Fetched, Retry};
 pub use login::LoggedIn;
-pub(crate) use manifest::{DOCKER_LIST, ImageManifest, IndexEntry, Manifest, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, verify};
+pub(crate) use manifest::{
+    DOCKER_LIST, ImageManifest, IndexEntry, Manifest, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, verify,
+};
 pub(crate) use session::Session;
 pub(crate) use settings::{Endpoint, Settings};
 pub use token::Credentials;
