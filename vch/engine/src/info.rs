@@ -1,5 +1,9 @@
 //! What the engine says of itself and its machine (`docker info`).
 
+use crate::container::state::Status;
+use crate::engine::Engine;
+use crate::machine;
+
 /// Facts and counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Info {
@@ -44,4 +48,57 @@ pub struct Info {
     pub descriptors: usize,
     /// Watchers of events.
     pub event_listeners: usize,
+}
+
+impl Engine {
+    /// Facts and counts as they are now.
+    pub async fn info(&self) -> Info {
+        let states: Vec<Status> = self.index().all().iter().map(|c| c.record().state.status).collect();
+        let count = |wanted: &dyn Fn(Status) -> bool| states.iter().filter(|s| wanted(**s)).count();
+        let settings = &self.rooms.settings;
+        let facts = self.machines().facts();
+        let release = os_release();
+        Info {
+            id: self.rooms.id.clone(),
+            containers: states.len(),
+            running: count(&|s| s.is_running() && s != Status::Paused),
+            paused: count(&|s| s == Status::Paused),
+            stopped: count(&|s| !s.is_running()),
+            images: self.images_store().list().len(),
+            root: settings.data_root.display().to_string(),
+            name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: i64::try_from(memory()).unwrap_or(i64::MAX),
+            operating_system: release("PRETTY_NAME").unwrap_or_else(|| "Linux".into()),
+            os_version: release("VERSION_ID").unwrap_or_default(),
+            kernel_version: facts.kernel.clone(),
+            driver_status: vec![
+                ("Layer disks".into(), "EROFS, joined by VMDK".into()),
+                ("Writable disks".into(), "ext4, sparse".into()),
+                ("Layers size".into(), format!("{} bytes", self.images_store().layers_size())),
+            ],
+            machine_status: machine::status(&facts),
+            warnings: machine::warnings(&facts),
+            insecure_registries: settings.insecure_registries.clone(),
+            mirrors: settings.registry_mirrors.clone(),
+            descriptors: std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            event_listeners: self.bus().listeners(),
+        }
+    }
+}
+
+/// Bytes of the host's memory.
+fn memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+/// Looks keys up in os-release(5).
+fn os_release() -> impl Fn(&str) -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    move |key| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(line.trim_matches('"').to_owned())
+    }
 }

@@ -1,19 +1,40 @@
 //! What Docker means: containers, image verbs, events. The API decodes a request, makes one call here and encodes the
 //! answer; below stand the sandbox (one microVM) and the images.
 //!
+//! ```text
+//! verbs/ image/      a file per verb: find the container, ask its owner, or look at what it published
+//! container/         the noun: spec, state, record, and its owner task (driver)
+//! supervisor/        what happens by itself: exits, restart policies
+//! logs/ events/      what is kept and told
+//! records index execs  what there is: on disk, by name, in memory
+//! ```
 //! Invariant: no HTTP, no JSON of the wire and no status code in this crate.
 
 pub mod container;
 pub mod engine;
 pub mod error;
 pub mod events;
+mod execs;
 pub mod filters;
 pub mod image;
+mod index;
 pub mod info;
+mod logs;
+mod machine;
+mod names;
+mod open;
 mod pending;
+mod records;
 pub mod requests;
+mod scratch;
+pub mod settings;
 pub mod stream;
+mod supervisor;
 pub mod timestamp;
+mod undo;
+mod verbs;
+mod warm_up;
 
 pub use engine::Engine;
 pub use error::{Error, Kind, Result};
+pub use settings::Settings;

@@ -1,3 +1,33 @@
 //! Image verbs: in-use rules, events and Docker's words round `vch-images`.
 
+mod changes;
+mod history;
+mod inspect;
+mod list;
+mod load;
+mod prepare;
+mod prune;
+mod login;
+mod pull;
+mod remove;
+mod tag;
+mod transfer;
 pub mod view;
+
+use crate::error::{Error, Kind};
+use vch_images::{Class, ImageError};
+
+impl From<ImageError> for Error {
+    fn from(error: ImageError) -> Self {
+        let kind = match error.class() {
+            Class::Invalid => Kind::InvalidParameter,
+            Class::Unauthorized => Kind::Unauthorized,
+            Class::NotFound => Kind::NotFound,
+            Class::Conflict => Kind::Conflict,
+            Class::Unavailable => Kind::Unavailable,
+            Class::Unsupported => Kind::NotImplemented,
+            Class::Cancelled | Class::System => Kind::System,
+        };
+        Self { kind, message: error.chain() }
+    }
+}

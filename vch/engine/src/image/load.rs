@@ -1,0 +1,37 @@
+//! `load`.
+
+use super::transfer::{passed_on, watched};
+use super::view::Progress;
+use crate::engine::Engine;
+use crate::error::Result;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use tokio_util::io::StreamReader;
+
+impl Engine {
+    /// Takes images from an archive (docker-archive or OCI layout, compressed or not).
+    ///
+    /// # Errors
+    /// The archive cannot be read; nothing of it stays then.
+    pub async fn load(
+        &self,
+        quiet: bool,
+        body: BoxStream<'static, std::io::Result<Bytes>>,
+    ) -> Result<BoxStream<'static, Result<Progress>>> {
+        let engine = self.clone();
+        watched(|teller| async move {
+            let (progress, passing) = teller.of_store();
+            let progress = if quiet { tokio::sync::mpsc::channel(1).0 } else { progress };
+            let loaded = engine.images_store().load(StreamReader::new(body), progress).await;
+            passed_on(passing).await?;
+            for image in loaded? {
+                engine.tell_image("load", &image.id.to_string(), &image.id.to_string());
+                for line in image.messages() {
+                    teller.say(Progress { stream: Some(line), ..Default::default() }).await;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,18 @@
+//! The container verbs, a file each. A verb finds its container, asks its owner or looks at what the owner published.
+
+mod attach;
+mod create;
+mod exec;
+mod inspect;
+mod kill;
+pub(crate) use kill::{ended, parse_signal};
+mod lifecycle;
+mod list;
+mod logs;
+pub(crate) mod prune;
+pub(crate) mod remove;
+mod rename;
+mod resize;
+pub(crate) mod start;
+mod stop;
+mod wait;

@@ -1,0 +1,22 @@
+//! `resize` of a container's terminal.
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use vch_sandbox::proto::WindowSize;
+
+impl Engine {
+    /// Sets a running container's terminal size.
+    ///
+    /// # Errors
+    /// Conflict if it does not run; it has no terminal.
+    pub async fn resize(&self, name: &str, rows: u16, columns: u16) -> Result<()> {
+        let container = self.find(name)?;
+        let Some(live) = container.now().live else {
+            return Err(Error::conflict(format!("container {} is not running", container.id)));
+        };
+        live.process.resize(WindowSize { rows, columns }).await.map_err(|e| Error::chain("resize the terminal", &e))?;
+        let size = [("height", rows.to_string()), ("width", columns.to_string())];
+        self.tell_container(&container.record(), "resize", size);
+        Ok(())
+    }
+}
