@@ -32,14 +32,14 @@ fn make(folder: &Path, blank: &Path) -> Result<WarmUp> {
     let layer_path = folder.join("layer.erofs");
     let tar = layer_tar().map_err(|e| failed(&e))?;
     let built = layer::build(tar.as_slice(), &layer_path, &layer::Limits::default()).map_err(|e| failed(&e))?;
-    let extent = LayerExtent { path: layer_path, bytes: built.disk_bytes };
-    let image = image_disk::write(folder, &[extent]).map_err(|e| failed(&e))?;
+    let extent = LayerExtent { id: "warm-up".into(), path: layer_path, bytes: built.disk_bytes };
+    let image = image_disk::write(&folder.join("image"), &[extent]).map_err(|e| failed(&e))?;
     let writable = folder.join("scratch.ext4");
     scratch::clone(blank, &writable).map_err(|e| failed(&e))?;
     Ok(WarmUp {
         disks: vec![
             DiskSpec { lun: SCRATCH_LUN, file: writable, format: DiskFormat::Raw, read_only: false },
-            DiskSpec { lun: IMAGE_LUN, file: image.vmdk, format: DiskFormat::Vmdk, read_only: true },
+            DiskSpec { lun: IMAGE_LUN, file: image.descriptor, format: DiskFormat::Vmdk, read_only: true },
         ],
         container: run_message::of(&record(), 1, "")?,
     })
