@@ -13,6 +13,7 @@ use super::index::Index;
 use super::layout::Layout;
 use super::pin::Pins;
 use super::{Change, Collected, ContentError, State, ingest};
+use crate::digest::Digest;
 use crate::error::ImageError;
 use crate::image::ImageConfig;
 use crate::pull::Flights;
@@ -94,6 +95,11 @@ impl Store {
     /// Bytes of all layers, each counted once (`LayersSize` of `docker system df`).
     pub fn layers_size(&self) -> u64 {
         self.state().layers.values().map(|layer| layer.content_size).sum()
+    }
+
+    /// Bytes of one layer's content; 0 for a layer that is not here.
+    pub fn layer_size(&self, diff_id: &Digest) -> u64 {
+        self.state().size_of(std::iter::once(diff_id))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -23,7 +23,6 @@ mod logs;
 mod machine;
 mod names;
 mod open;
-mod pending;
 mod records;
 pub mod requests;
 mod scratch;
@@ -35,6 +34,13 @@ mod undo;
 mod verbs;
 mod warm_up;
 
+/// Docker's defaults, where the API shows them too.
+pub mod defaults {
+    pub use crate::container::process_spec::{CAPABILITIES, RLIMITS};
+    pub use crate::container::run_message::{MASKED_PATHS, READONLY_PATHS};
+}
+
 pub use engine::Engine;
 pub use error::{Error, Kind, Result};
 pub use settings::Settings;
+pub use verbs::parse_signal;

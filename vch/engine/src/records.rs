@@ -17,6 +17,9 @@ use tokio::sync::{mpsc, oneshot};
 const CONTAINERS: TableDefinition<&str, &[u8]> = TableDefinition::new("containers");
 const DAEMON: TableDefinition<&str, &str> = TableDefinition::new("daemon");
 
+/// Any of the store's own errors.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Writes that may wait at a time; further ones wait for room.
 const QUEUE: usize = 256;
 
@@ -71,10 +74,10 @@ impl Records {
 
     /// Every container's record, by ID.
     pub(crate) fn all(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        self.read_all().map_err(|e| Error::chain("read the container records", &e))
+        self.read_all().map_err(|e| Error::chain("read the container records", &*e))
     }
 
-    fn read_all(&self) -> std::result::Result<Vec<(String, Vec<u8>)>, redb::Error> {
+    fn read_all(&self) -> std::result::Result<Vec<(String, Vec<u8>)>, Cause> {
         let table = self.database.begin_read()?.open_table(CONTAINERS)?;
         table
             .iter()?
@@ -84,10 +87,10 @@ impl Records {
 
     /// The daemon's own ID, made with `fresh` at first need.
     pub(crate) fn daemon_id(&self, fresh: impl FnOnce() -> String) -> Result<String> {
-        self.read_or_make_id(fresh).map_err(|e| Error::chain("read the daemon's id", &e))
+        self.read_or_make_id(fresh).map_err(|e| Error::chain("read the daemon's id", &*e))
     }
 
-    fn read_or_make_id(&self, fresh: impl FnOnce() -> String) -> std::result::Result<String, redb::Error> {
+    fn read_or_make_id(&self, fresh: impl FnOnce() -> String) -> std::result::Result<String, Cause> {
         let write = self.database.begin_write()?;
         let id = {
             let mut table = write.open_table(DAEMON)?;
@@ -115,7 +118,7 @@ fn write_batches(database: &Database, mut queue: mpsc::Receiver<Write>) {
                 Err(_) => break,
             }
         }
-        let outcome = write_batch(database, &batch).map_err(|e| Error::chain("write a container's record", &e));
+        let outcome = write_batch(database, &batch).map_err(|e| Error::chain("write a container's record", &*e));
         for write in batch {
             // The one who asked may have gone: the write stands all the same.
             let _ = write.done.send(outcome.clone());
@@ -123,7 +126,7 @@ fn write_batches(database: &Database, mut queue: mpsc::Receiver<Write>) {
     }
 }
 
-fn write_batch(database: &Database, batch: &[Write]) -> std::result::Result<(), redb::Error> {
+fn write_batch(database: &Database, batch: &[Write]) -> std::result::Result<(), Cause> {
     let transaction = database.begin_write()?;
     {
         let mut table = transaction.open_table(CONTAINERS)?;

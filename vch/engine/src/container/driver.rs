@@ -226,7 +226,10 @@ impl Driver {
         self.tell_die(ended.code, ran);
         let thrown_away = record.spec.host.auto_remove && restart.is_none();
         if !thrown_away {
-            live.sandbox.released(&self.container.id).await;
+            // A scratch disk that was not unmounted has a journal: its next mount mends it.
+            if let Err(error) = live.sandbox.released(&self.container.id).await {
+                tracing::warn!(container = %self.container.id, %error, "the container's disk was not unmounted in order");
+            }
         }
         live.sandbox.end().await;
         match restart {

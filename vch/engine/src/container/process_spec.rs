@@ -198,7 +198,8 @@ fn capabilities(host: &HostSpec) -> Result<Vec<u8>> {
     for name in host.cap_add.iter().filter(|name| *name != "ALL") {
         let added = number(name)?;
         // Named in both lists: kept, except where everything was added and this one taken away.
-        if !set.contains(&added) && !(all(&host.cap_add) && host.cap_drop.contains(name)) {
+        let stays_dropped = all(&host.cap_add) && host.cap_drop.contains(name);
+        if !set.contains(&added) && !stays_dropped {
             set.push(added);
         }
     }

@@ -193,7 +193,7 @@ fn resolv_conf(host: &HostSpec, of_host: &str) -> String {
     };
     add("nameserver", servers);
     let or_host = |given: &[String], key: &'static str| match given {
-        [] => lines(key).last().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+        [] => lines(key).next_back().map(str::to_owned).into_iter().collect::<Vec<_>>(),
         [dot] if dot == "." => Vec::new(),
         given => vec![given.join(" ")],
     };

@@ -10,7 +10,11 @@ use vch_images::image::{Healthcheck, RunConfig};
 /// # Errors
 /// An instruction that is unknown, not allowed here or malformed.
 pub(crate) fn apply(config: &mut RunConfig, changes: &[String]) -> Result<()> {
-    changes.iter().flat_map(|change| change.lines()).filter(|line| !line.trim().is_empty()).try_for_each(|line| one(config, line))
+    changes
+        .iter()
+        .flat_map(|change| change.lines())
+        .filter(|line| !line.trim().is_empty())
+        .try_for_each(|line| one(config, line))
 }
 
 fn one(config: &mut RunConfig, line: &str) -> Result<()> {
@@ -50,7 +54,10 @@ fn one(config: &mut RunConfig, line: &str) -> Result<()> {
         }
         "ONBUILD" => config.on_build.push(rest.to_owned()),
         "HEALTHCHECK" => config.healthcheck = Some(health(rest)?),
-        "SHELL" => config.shell = Some(json(rest).ok_or_else(|| Error::invalid("SHELL requires the arguments to be in JSON form"))?),
+        "SHELL" => {
+            config.shell =
+                Some(json(rest).ok_or_else(|| Error::invalid("SHELL requires the arguments to be in JSON form"))?)
+        }
         _ => return Err(Error::invalid(format!("{} is not a valid change command", instruction.to_ascii_lowercase()))),
     }
     Ok(())
@@ -86,7 +93,9 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>> {
         Some((name.to_owned(), value.to_owned()))
     };
     let parsed: Option<Vec<_>> = words.iter().map(pair).collect();
-    parsed.ok_or_else(|| Error::invalid(format!("Syntax error - can't find = in \"{text}\". Must be of the form: name=value")))
+    parsed.ok_or_else(|| {
+        Error::invalid(format!("Syntax error - can't find = in \"{text}\". Must be of the form: name=value"))
+    })
 }
 
 /// Words with quotes and backslashes resolved.
@@ -126,9 +135,11 @@ fn health(text: &str) -> Result<Healthcheck> {
     let mut check = Healthcheck::default();
     let mut rest = text;
     while let Some(flag) = rest.strip_prefix("--") {
-        let (flag, after) = flag.split_once(char::is_whitespace).ok_or_else(|| bad("a type is missing: CMD or NONE"))?;
+        let (flag, after) =
+            flag.split_once(char::is_whitespace).ok_or_else(|| bad("a type is missing: CMD or NONE"))?;
         let (name, value) = flag.split_once('=').ok_or_else(|| bad("a flag needs a value"))?;
-        let nanoseconds = || crate::verbs::prune::go_duration(value).ok_or_else(|| bad(&format!("invalid duration \"{value}\"")));
+        let nanoseconds =
+            || crate::verbs::prune::go_duration(value).ok_or_else(|| bad(&format!("invalid duration \"{value}\"")));
         match name {
             "interval" => check.interval = nanoseconds()?,
             "timeout" => check.timeout = nanoseconds()?,
@@ -191,12 +202,17 @@ mod tests {
         assert_eq!(config.volumes.len(), 3);
         assert_eq!((config.working_dir.as_str(), config.user.as_str()), ("/srv/app", "nobody"));
         let health = config.healthcheck.unwrap();
-        assert_eq!((health.test, health.interval, health.retries), (vec!["CMD-SHELL".into(), "true".into()], 5_000_000_000, 2));
+        assert_eq!(
+            (health.test, health.interval, health.retries),
+            (vec!["CMD-SHELL".into(), "true".into()], 5_000_000_000, 2)
+        );
     }
 
     #[test]
     fn bad_instructions_are_named() {
-        for bad in ["FROM x", "RUN x", "ENV", "ENV A=1 B", "LABEL \"open", "STOPSIGNAL nope", "SHELL sh", "HEALTHCHECK CMD"] {
+        for bad in
+            ["FROM x", "RUN x", "ENV", "ENV A=1 B", "LABEL \"open", "STOPSIGNAL nope", "SHELL sh", "HEALTHCHECK CMD"]
+        {
             assert!(apply(&mut RunConfig::default(), &[bad.to_owned()]).is_err(), "{bad}");
         }
         let error = apply(&mut RunConfig::default(), &["RUN x".to_owned()]).unwrap_err();

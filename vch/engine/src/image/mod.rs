@@ -2,12 +2,13 @@
 
 mod changes;
 mod history;
+mod import;
 mod inspect;
 mod list;
 mod load;
+mod login;
 mod prepare;
 mod prune;
-mod login;
 mod pull;
 mod remove;
 mod tag;
