@@ -155,11 +155,9 @@ mod tests {
         let id = records.daemon_id(|| "me".into()).unwrap();
         drop(records);
         let mut again = Records::open(folder.path());
-        for _ in 0..1000 {
-            if again.is_ok() {
-                break;
-            }
-            // The writer thread lets go of the file when it sees its queue closed.
+        // The writer thread lets go of the file once it sees its queue closed.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while again.is_err() && std::time::Instant::now() < deadline {
             std::thread::yield_now();
             again = Records::open(folder.path());
         }
