@@ -43,6 +43,8 @@ pub(crate) struct Machine {
 /// # Errors
 /// Whatever the machine cannot do without; what it can is reported on the console.
 pub(crate) fn boot() -> Result<Machine, Failure> {
+    // The kernel calls it after the file that it executed, `init`.
+    let _ = rustix::thread::set_name(c"vch-agent");
     leave_rootfs()?;
     file_systems()?;
     modules::load_all();

@@ -136,7 +136,7 @@ fn cpio(archive: &mut Vec<u8>, name: &str, mode: u32, content: &[u8]) {
     archive.resize(archive.len().next_multiple_of(4), 0);
 }
 
-/// Two EROFS layers in the partitions of one disk.
+/// Two EROFS layers.
 fn image_disk(work: &Path) -> PathBuf {
     let busybox = work.join("busybox");
     for folder in ["bin", "etc", "tmp", "root", "home/app"] {
@@ -162,23 +162,49 @@ fn image_disk(work: &Path) -> PathBuf {
     }
     symlink("../../../../../../etc/target-of-the-image", upper.join("etc/resolv.conf")).unwrap();
 
-    let disk = work.join("image");
+    join(&work.join("image"), &[busybox, upper])
+}
+
+/// An image of `count` layers: busybox, and a folder that every layer adds a file to.
+pub(crate) fn many_layers(count: u32) -> PathBuf {
+    let work = guest().image.parent().unwrap().to_owned();
+    let mut layers = vec![work.join("busybox")];
+    for number in 1..=count {
+        let layer = if number == 1 { work.join("busybox") } else { work.join(format!("layer{number}")) };
+        fs::create_dir_all(layer.join("layers")).unwrap();
+        fs::write(layer.join("layers").join(number.to_string()), "").unwrap();
+        fs::write(layer.join("number"), format!("{number}\n")).unwrap();
+        if number > 1 {
+            layers.push(layer);
+        }
+    }
+    join(&work.join("many"), &layers)
+}
+
+/// Each folder as EROFS in a partition of its own.
+fn join(disk: &Path, layers: &[PathBuf]) -> PathBuf {
     let mut start = 1u64 << 20;
-    let mut table = "label: gpt\n".to_owned();
-    for layer in [&busybox, &upper] {
+    let mut table = "label: gpt\ntable-length: 128\n".to_owned();
+    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).open(disk).unwrap();
+    for layer in layers {
         let file = layer.with_extension("erofs");
         run(Command::new("mkfs.erofs").arg(&file).arg(layer));
         let content = fs::read(&file).unwrap();
         let size = (content.len() as u64).next_multiple_of(1 << 20);
-        let mut out = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&disk).unwrap();
         std::io::Seek::seek(&mut out, std::io::SeekFrom::Start(start)).unwrap();
         out.write_all(&content).unwrap();
         table += &format!("start={}, size={}\n", start / 512, size / 512);
         start += size;
-        out.set_len(start + (1 << 20)).unwrap();
     }
-    let mut sfdisk = Command::new("sfdisk").arg("-q").arg(&disk).stdin(Stdio::piped()).spawn().unwrap();
+    out.set_len(start + (1 << 20)).unwrap();
+    let mut sfdisk = Command::new("sfdisk")
+        .args(["--quiet", "--wipe-partitions", "never"])
+        .arg(disk)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     sfdisk.stdin.take().unwrap().write_all(table.as_bytes()).unwrap();
     assert!(sfdisk.wait().unwrap().success());
-    disk
+    disk.to_owned()
 }
