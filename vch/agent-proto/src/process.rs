@@ -11,7 +11,7 @@ pub struct Process {
     pub args: Vec<String>,
     /// Environment, `KEY=value` each. The agent adds `HOME` from the image's `/etc/passwd` where it is missing.
     pub env: Vec<String>,
-    /// Working directory, absolute; made (owned by the user) where it is missing.
+    /// Working directory, absolute. For a container's first process it is made, as root's own, where it is missing.
     pub cwd: String,
     /// `user[:group]`, each by name or number, as Docker's `--user`; empty is root.
     pub user: String,

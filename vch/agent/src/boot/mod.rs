@@ -3,10 +3,12 @@
 //! Called once by `main`. What it makes is the same in every clone, so whatever can be done here is done here rather
 //! than when a container waits for it:
 //! ```text
-//! /c/0 … /c/126   mount points of image layers      /c/e   an empty layer
+//! /c/0 … /c/126   mount points of image layers      /c/b   the base layer, below the image's
 //! /c/s            mount point of the scratch disk   /c/r   mount point of the root file system
 //! /c/f            mount point of a container's files
 //! ```
+//! The base layer has the empty files and directories that Docker adds to every image (daemon/initlayer): an image's own
+//! come first, and nothing needs to be written when a container starts, nor shows in what it changed.
 //! Each container mounts on them in a mount namespace of its own, so they never clash and vanish with it.
 
 mod modules;
@@ -103,13 +105,22 @@ fn file_systems() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The mount points that containers use, and the empty layer.
+/// The mount points that containers use, and the base layer.
 fn stage() -> Result<(), Failure> {
     make_directory(STAGE);
-    for name in (0..MAX_LAYERS).map(|n| n.to_string()).chain(["e", "s", "r", "f"].map(String::from)) {
+    for name in (0..MAX_LAYERS).map(|n| n.to_string()).chain(["b", "s", "r", "f"].map(String::from)) {
         make_directory(&format!("{STAGE}/{name}"));
     }
-    Ok(())
+    for name in ["dev", "proc", "sys", "etc"] {
+        make_directory(&format!("{STAGE}/b/{name}"));
+    }
+    for name in [".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf"] {
+        let path = format!("{STAGE}/b/{name}");
+        fs::open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o755))
+            .explain(FailureClass::Internal, |why| format!("make {path}: {why}"))?;
+    }
+    fs::symlink("/proc/mounts", format!("{STAGE}/b/etc/mtab"))
+        .explain(FailureClass::Internal, |why| format!("make etc/mtab of the base layer: {why}"))
 }
 
 /// Hands every controller that the kernel has to the containers' cgroups.

@@ -1,8 +1,8 @@
-//! Small files laid over the root file system from memory, mount points, and Docker's own marks in a fresh root.
+//! Small files laid over the root file system from memory, and mount points.
 
 use crate::boot::STAGE;
 use crate::failure::{Explain, Failure, FailureClass, quoted};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fchmod, lstat, mkdir, open, symlink, unlink};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fchmod, lstat, mkdir, open, unlink};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
 use std::os::fd::OwnedFd;
@@ -123,14 +123,4 @@ pub(crate) fn make_directories(path: &str, class: FailureClass) -> Result<(), Fa
         }?;
     }
     Ok(())
-}
-
-/// Docker's marks in a container's root, made at its first start where the image has none: programs look for them to
-/// learn that they run in a container, and for `/etc/mtab`.
-pub(crate) fn skeleton() {
-    // What an image forbids (a root that is no directory, `/etc` a file) is not made; nothing depends on it.
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let _ = open("/.dockerenv", flags, Mode::from_raw_mode(0o755));
-    let _ = mkdir("/etc", Mode::from_raw_mode(0o755));
-    let _ = symlink("/proc/mounts", "/etc/mtab");
 }

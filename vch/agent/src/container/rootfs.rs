@@ -10,11 +10,10 @@ use rustix::fs::{Gid, Mode, Uid, chmod, chown, mkdir, stat};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use std::ffi::CString;
-use std::sync::atomic::{AtomicBool, Ordering};
 use vch_agent_proto::Rootfs;
 
-/// Whether [`assemble`] made the upper directory: this is the container's first start. Set in the child's own copy.
-static IS_NEW: AtomicBool = AtomicBool::new(false);
+/// The scratch disk needs no initialised inode tables; left alone, the kernel would write them all in the background.
+const SCRATCH_OPTIONS: &std::ffi::CStr = c"noinit_itable";
 
 /// Mounts the layers, the scratch disk and the overlay on [`STAGE`]`/r`.
 ///
@@ -33,21 +32,18 @@ pub(crate) fn assemble(rootfs: &Rootfs) -> Result<(), Failure> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .explain(FailureClass::Mount, |why| format!("make mounts private: {why}"))?;
     rustix::process::chdir(STAGE).explain(FailureClass::Mount, |why| format!("enter {STAGE}: {why}"))?;
-    let mut layers = Vec::new();
+    let mut layers = vec!["b".to_owned()];
     if let (Some(_), Some(disk)) = (image, names.first()) {
         for number in 1..=rootfs.layers {
             let target = (number - 1).to_string();
-            attach(&format!("/dev/{disk}{number}"), &target, "erofs", MountFlags::RDONLY)?;
+            attach(&format!("/dev/{disk}{number}"), &target, "erofs", MountFlags::RDONLY, None)?;
             layers.push(target);
         }
     }
     if let Some(disk) = names.last() {
-        attach(&format!("/dev/{disk}"), "s", "ext4", MountFlags::empty())?;
+        attach(&format!("/dev/{disk}"), "s", "ext4", MountFlags::empty(), Some(SCRATCH_OPTIONS))?;
     }
-    if layers.is_empty() {
-        layers.push("e".to_owned());
-    }
-    make_upper(layers.last().map_or("e", String::as_str))
+    make_upper(layers.last().map_or("b", String::as_str))
         .explain(FailureClass::Mount, |why| format!("make the container's writable layer: {why}"))?;
     // Names are short and relative: all options together must fit one page.
     layers.reverse();
@@ -60,8 +56,14 @@ pub(crate) fn assemble(rootfs: &Rootfs) -> Result<(), Failure> {
         .explain(FailureClass::Mount, |why| format!("mount the overlay of {} layers: {why}", rootfs.layers))
 }
 
-fn attach(device: &str, target: &str, kind: &str, flags: MountFlags) -> Result<(), Failure> {
-    mount(device, target, kind, flags, None)
+fn attach(
+    device: &str,
+    target: &str,
+    kind: &str,
+    flags: MountFlags,
+    options: Option<&std::ffi::CStr>,
+) -> Result<(), Failure> {
+    mount(device, target, kind, flags, options)
         .explain(FailureClass::Mount, |why| format!("mount {kind} from {device}: {why}"))
 }
 
@@ -76,22 +78,20 @@ fn make_upper(top: &str) -> Result<(), Errno> {
         Err(Errno::EXIST) => return Ok(()),
         Err(error) => return Err(error),
     }
-    IS_NEW.store(true, Ordering::Relaxed);
     let root = stat(top)?;
     chown("s/upper", Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
     chmod("s/upper", Mode::from_raw_mode(root.st_mode & 0o7777))
 }
 
-/// Makes [`STAGE`]`/r` the root, and lets go of the machine's. Returns whether the container starts for the first time.
+/// Makes [`STAGE`]`/r` the root, and lets go of the machine's.
 ///
 /// # Errors
 /// The kernel refuses.
-pub(crate) fn enter() -> Result<bool, Failure> {
+pub(crate) fn enter() -> Result<(), Failure> {
     let explain = |what: &'static str| move |why: &str| format!("{what}: {why}");
     rustix::process::chdir("r").explain(FailureClass::Mount, explain("enter the container's root"))?;
     rustix::process::pivot_root(".", ".").explain(FailureClass::Mount, explain("pivot_root"))?;
     // The old root now lies over the new one, at the same place.
     unmount(".", UnmountFlags::DETACH).explain(FailureClass::Mount, explain("let go of the machine's root"))?;
-    rustix::process::chdir("/").explain(FailureClass::Mount, explain("enter the container's root"))?;
-    Ok(IS_NEW.load(Ordering::Relaxed))
+    rustix::process::chdir("/").explain(FailureClass::Mount, explain("enter the container's root"))
 }

@@ -35,16 +35,13 @@ pub(crate) fn run(
     let shared = mounts::Shared::take(container.namespaces)?;
     let devices = devices::Devices::gather(container)?;
 
-    let is_new = rootfs::enter()?;
+    rootfs::enter()?;
     if container.namespaces.cgroup {
         fork::own_cgroup_namespace().explain(FailureClass::Setting, |why| format!("make a cgroup namespace: {why}"))?;
     }
     mounts::standard(container, shared)?;
     files.put_boot_id(boot_id)?;
     devices.make()?;
-    if is_new {
-        files::skeleton();
-    }
     mounts::asked_for(&container.mounts)?;
     files.put()?;
     make_working_directory(&container.process.cwd)?;
