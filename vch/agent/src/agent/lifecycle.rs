@@ -11,10 +11,12 @@ use crate::container::channel::{self, Word};
 use crate::container::{Phase, stdio};
 use crate::disks;
 use crate::failure::{FailureClass, failure, report};
+use crate::sys::fork::{self, Forked};
 use rustix::event::Timespec;
 use rustix::event::epoll::EventFlags;
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use vch_agent_proto::{Event, ExitStatus, Failure, Reply};
 
 /// How long to wait before looking again whether a disk is free: rarely needed, since its last user has just ended.
@@ -40,7 +42,7 @@ impl Agent {
         }
     }
 
-    fn attach_terminal(&mut self, number: u32, master: std::os::fd::OwnedFd) {
+    fn attach_terminal(&mut self, number: u32, master: OwnedFd) {
         let Some(process) = self.processes.get_mut(&number) else { return };
         for stream in stdio::numbers(&process.stdio) {
             match rustix::io::fcntl_dupfd_cloexec(&master, 3) {
@@ -130,8 +132,12 @@ impl Agent {
             self.containers.iter().filter(|(_, container)| container.ending).map(|(id, _)| id.clone()).collect();
         let mut retry = None;
         for id in ending {
-            let Some(container) = self.containers.get(&id) else { continue };
+            let Some(container) = self.containers.get_mut(&id) else { continue };
             if container.cgroup.is_populated() || self.processes.values().any(|process| process.container == id) {
+                continue;
+            }
+            if let Some(mounts) = container.mounts.take() {
+                unmount(mounts);
                 continue;
             }
             if container.disks.iter().any(|&disk| disks::is_in_use(disk)) {
@@ -160,5 +166,27 @@ impl Agent {
             Some((request, failure)) => self.reply(request, &Err(failure)),
             None => self.event(&Event::Released { container: id.to_owned() }),
         }
+    }
+}
+
+/// Lets go of a container's mounts, in a process of its own: flushing them may take long, and nobody shall wait for it.
+/// Its end wakes the agent.
+fn unmount(mounts: OwnedFd) {
+    let result = pipe_with(PipeFlags::CLOEXEC).and_then(|(theirs, ours)| Ok((fork::fork(0, None)?, theirs, ours)));
+    match result {
+        Ok((Forked::Child, theirs, _)) => {
+            // Held on to, the ends of other containers' pipes would keep those from ending.
+            fork::close_all_but([mounts.as_fd(), theirs.as_fd()]);
+            // The agent goes first: whoever is last does the work.
+            let _ = rustix::io::read(&theirs, &mut [0]);
+            drop(mounts);
+            fork::exit(0)
+        }
+        Ok((Forked::Parent { .. }, theirs, ours)) => {
+            drop(mounts);
+            drop((theirs, ours));
+        }
+        // Then it is done here, by the drop.
+        Err(error) => report(&format!("the mounts of a container are flushed in line: {error}")),
     }
 }

@@ -3,7 +3,7 @@
 use super::{Agent, Source};
 use crate::container::{self, Container, Phase, Process, stdio};
 use crate::failure::{Explain, Failure, FailureClass, failure};
-use crate::{identity, sys};
+use crate::{boot, identity, sys};
 use rustix::event::epoll::EventFlags;
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::os::fd::AsFd;
@@ -35,6 +35,9 @@ impl Agent {
             Request::Anonymize => {
                 self.no_container("an identity can be given up")?;
                 self.personalized = false;
+                if self.machine.network.is_none() {
+                    self.machine.network = Some(boot::network::prepare()?);
+                }
                 Ok(Some(Reply::Done))
             }
             Request::Run(container) => self.run(number, &container).map(|()| None),
@@ -92,8 +95,12 @@ impl Agent {
                 return Err(failure);
             }
         };
-        self.containers.insert(wanted.id.clone(), Container::new(wanted, cgroup));
-        self.started(request, &wanted.id, &wanted.process, started, stdio.agent)
+        if wanted.namespaces.network {
+            // It is the container's now.
+            self.machine.network = None;
+        }
+        self.containers.insert(wanted.id.clone(), Container::new(wanted, cgroup, started.mounts));
+        self.started(request, &wanted.id, &wanted.process, started.process, stdio.agent)
     }
 
     fn exec(&mut self, request: u32, id: String, process: &vch_agent_proto::Process) -> Result<(), Failure> {

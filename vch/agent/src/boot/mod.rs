@@ -12,6 +12,7 @@
 //! Each container mounts on them in a mount namespace of its own, so they never clash and vanish with it.
 
 mod modules;
+pub(crate) mod network;
 mod port;
 
 use crate::container::devices;
@@ -19,7 +20,7 @@ use crate::failure::{Explain, Failure, FailureClass, report};
 use crate::sys;
 use rustix::fs::{self, Mode, OFlags};
 use rustix::mount::{MountFlags, mount, mount_bind, mount_move};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// Most image layers a container can have: Docker's own limit.
 pub(crate) const MAX_LAYERS: u32 = 127;
@@ -36,6 +37,8 @@ pub(crate) struct Machine {
     pub(crate) pid_namespace: OwnedFd,
     /// The device program with Docker's default rules.
     pub(crate) device_rules: OwnedFd,
+    /// A network namespace for the next container that has one of its own, if one stands ready.
+    pub(crate) network: Option<OwnedFd>,
     /// The root of the cgroup tree.
     pub(crate) cgroups: OwnedFd,
 }
@@ -53,7 +56,7 @@ pub(crate) fn boot() -> Result<Machine, Failure> {
     stage()?;
     let cgroups = control_groups()?;
     raise_limits();
-    loopback()?;
+    network::loopback()?;
     let open = |path: &str, flags| {
         fs::open(path, flags | OFlags::CLOEXEC, Mode::empty())
             .explain(FailureClass::Internal, |why| format!("open {path}: {why}"))
@@ -62,6 +65,7 @@ pub(crate) fn boot() -> Result<Machine, Failure> {
         program: open("/init", OFlags::PATH)?,
         pid_namespace: open("/proc/self/ns/pid", OFlags::RDONLY)?,
         device_rules: devices::default_rules()?,
+        network: Some(network::prepare()?),
         cgroups,
         port: port::find()?,
     })
@@ -146,17 +150,6 @@ fn raise_limits() {
             report(&format!("resource limit {resource} cannot be raised: {error}"));
         }
     }
-}
-
-/// Brings up `lo` in the network namespace of the caller.
-///
-/// # Errors
-/// No socket can be had, or there is no `lo`.
-pub(crate) fn loopback() -> Result<(), Failure> {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-    socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
-        .and_then(|socket| sys::interface::set_up(socket.as_fd(), "lo", true))
-        .explain(FailureClass::Setting, |why| format!("bring up lo: {why}"))
 }
 
 /// Makes a directory that may be there already; a failure shows at the mount that follows.

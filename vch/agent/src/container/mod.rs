@@ -33,6 +33,8 @@ use vch_agent_proto::{Disk, Stdio};
 pub(crate) struct Container {
     /// Its cgroup.
     pub(crate) cgroup: cgroup::Cgroup,
+    /// Its mount namespace, until its disks are let go of.
+    pub(crate) mounts: Option<OwnedFd>,
     /// The disks to give back.
     pub(crate) disks: Vec<Disk>,
     /// The number of its first process.
@@ -45,9 +47,9 @@ pub(crate) struct Container {
 
 impl Container {
     /// The record of a container whose first process was just forked.
-    pub(crate) fn new(wanted: &vch_agent_proto::Container, cgroup: cgroup::Cgroup) -> Self {
+    pub(crate) fn new(wanted: &vch_agent_proto::Container, cgroup: cgroup::Cgroup, mounts: OwnedFd) -> Self {
         let disks = wanted.rootfs.image.into_iter().chain([wanted.rootfs.scratch]).collect();
-        Self { cgroup, disks, first: wanted.process.number, ending: false, failed: None }
+        Self { cgroup, mounts: Some(mounts), disks, first: wanted.process.number, ending: false, failed: None }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::boot::{self, Machine};
 use crate::container::cgroup::{Cgroup, load_rules};
 use crate::failure::{Explain, Failure, FailureClass, failure};
 use crate::identity::BOOT_ID;
-use crate::sys::{exec, fork, mount_attributes, signals};
+use crate::sys::fork::{self, namespace};
+use crate::sys::{exec, mount_attributes, signals};
 use rustix::fs::Mode;
 use std::convert::Infallible;
 use std::ffi::CString;
@@ -27,6 +28,9 @@ pub(crate) fn run(
     channel: &OwnedFd,
 ) -> Result<Infallible, Failure> {
     prepare(container.process.oom_score_adj)?;
+    if container.namespaces.network {
+        join_network(machine)?;
+    }
     rootfs::assemble(&container.rootfs)?;
 
     // What the container needs of the machine, taken while it is in sight.
@@ -37,7 +41,8 @@ pub(crate) fn run(
 
     rootfs::enter()?;
     if container.namespaces.cgroup {
-        fork::own_cgroup_namespace().explain(FailureClass::Setting, |why| format!("make a cgroup namespace: {why}"))?;
+        fork::leave(namespace::CGROUP)
+            .explain(FailureClass::Setting, |why| format!("make a cgroup namespace: {why}"))?;
     }
     mounts::standard(container, shared)?;
     files.put_boot_id(boot_id)?;
@@ -48,9 +53,6 @@ pub(crate) fn run(
     let console = console::open(stdio, channel, true)?;
 
     names(container)?;
-    if container.namespaces.network {
-        boot::loopback()?;
-    }
     for (key, value) in &container.sysctls {
         let path = format!("/proc/sys/{}", key.replace('.', "/"));
         std::fs::write(&path, value).explain(FailureClass::Setting, |why| format!("open {path}: {why}"))?;
@@ -73,6 +75,18 @@ pub(crate) fn run(
     cgroup.confine(&container.limits, rules.as_ref().map(AsFd::as_fd))?;
     let init = container.init.then(|| machine.program.as_fd());
     program::execute(&container.process, console, channel, init)
+}
+
+/// Joins the namespace that stands ready, or makes one.
+fn join_network(machine: &Machine) -> Result<(), Failure> {
+    let explain = |why: &str| format!("enter a network namespace: {why}");
+    match &machine.network {
+        Some(ready) => fork::join(ready.as_fd(), namespace::NETWORK).explain(FailureClass::Setting, explain),
+        None => {
+            fork::leave(namespace::NETWORK).explain(FailureClass::Setting, explain)?;
+            boot::network::loopback()
+        }
+    }
 }
 
 /// What every child does first.

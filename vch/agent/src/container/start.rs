@@ -5,6 +5,8 @@ use crate::boot::{self, Machine};
 use crate::container::cgroup::Cgroup;
 use crate::failure::{Explain, Failure, FailureClass, report};
 use crate::sys::fork::{self, Forked, namespace};
+use crate::sys::signals;
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::Pid;
 use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,6 +22,14 @@ pub(crate) struct Started {
     pub(crate) channel: OwnedFd,
 }
 
+/// A container's first process on its way, and its mounts.
+pub(crate) struct StartedContainer {
+    /// The process.
+    pub(crate) process: Started,
+    /// Its mount namespace, held so that the process's end need not wait until every disk is flushed and unmounted.
+    pub(crate) mounts: OwnedFd,
+}
+
 /// Forks a container's first process.
 ///
 /// # Errors
@@ -29,10 +39,19 @@ pub(crate) fn run(
     container: &Container,
     cgroup: &Cgroup,
     stdio: ChildEnds,
-) -> Result<Started, Failure> {
-    fork_child(namespaces(container.namespaces), cgroup, |channel| {
+) -> Result<StartedContainer, Failure> {
+    let process = fork_child(namespaces(container.namespaces), cgroup, |channel| {
         setup::run(machine, container, cgroup, stdio, channel)
-    })
+    })?;
+    let path = format!("/proc/{}/ns/mnt", process.pid.as_raw_nonzero());
+    match open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(mounts) => Ok(StartedContainer { process, mounts }),
+        Err(error) => {
+            // Unknown to the agent it would run on for ever.
+            let _ = signals::send(process.pidfd.as_fd(), libc::SIGKILL);
+            Err(error).explain(FailureClass::Internal, |why| format!("hold the container's mounts: {why}"))
+        }
+    }
 }
 
 /// Forks a further process of a running container, whose first process is `first`.
@@ -85,9 +104,10 @@ fn fork_child(
     }
 }
 
-/// The namespaces to fork into. The cgroup namespace is made by the child, once it is in its cgroup.
+/// The namespaces to fork into. The child makes its cgroup namespace, once it is in its cgroup, and joins a network
+/// namespace that may stand ready.
 fn namespaces(own: Namespaces) -> u64 {
-    [(own.pid, namespace::PID), (own.ipc, namespace::IPC), (own.uts, namespace::UTS), (own.network, namespace::NETWORK)]
+    [(own.pid, namespace::PID), (own.ipc, namespace::IPC), (own.uts, namespace::UTS)]
         .into_iter()
         .filter(|(wanted, _)| *wanted)
         .fold(namespace::MOUNT, |sum, (_, bit)| sum | bit)

@@ -70,13 +70,27 @@ pub(crate) fn join(pidfd: BorrowedFd<'_>, namespaces: u64) -> Result<(), Errno> 
     check(unsafe { libc::setns(pidfd.as_raw_fd(), namespaces as libc::c_int) }.into()).map(drop)
 }
 
-/// Makes a cgroup namespace rooted at the caller's cgroup.
+/// Moves into new namespaces (a sum of [`namespace`] bits): a cgroup namespace is rooted at the caller's cgroup.
 ///
 /// # Errors
 /// What unshare(2) says.
-pub(crate) fn own_cgroup_namespace() -> Result<(), Errno> {
-    // SAFETY: a new cgroup namespace touches no memory and no descriptors.
-    check(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }.into()).map(drop)
+pub(crate) fn leave(namespaces: u64) -> Result<(), Errno> {
+    // SAFETY: new namespaces touch no memory and no descriptors.
+    check(unsafe { libc::unshare(namespaces as libc::c_int) }.into()).map(drop)
+}
+
+/// Closes every descriptor above standard error but two: for a child that does one thing and then [`exit`]s.
+pub(crate) fn close_all_but(kept: [BorrowedFd<'_>; 2]) {
+    let mut kept = kept.map(|descriptor| descriptor.as_raw_fd() as u32);
+    kept.sort_unstable();
+    let [low, high] = kept;
+    for (from, to) in [(3, low.saturating_sub(1)), (low + 1, high.saturating_sub(1)), (high + 1, u32::MAX)] {
+        if from <= to {
+            // SAFETY: the owners of these descriptors are in the copied memory of a child that exits without touching
+            // them again, and never runs their destructors.
+            unsafe { libc::syscall(libc::SYS_close_range, from, to, 0) };
+        }
+    }
 }
 
 /// Ends this process at once, without running anything on the way.
