@@ -31,8 +31,8 @@ pub(crate) fn guest() -> &'static Guest {
         fs::create_dir_all(&cache).unwrap();
         let tree = kernel_package(&cache);
         let agent = agent(target);
+        remove_old(&target.join("tmp"));
         let work = target.join(format!("tmp/agent-vm-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&work);
         fs::create_dir_all(&work).unwrap();
         let kernel = only(&tree.join("boot"), "vmlinuz-");
         let initrd = work.join("initrd");
@@ -48,6 +48,16 @@ pub(crate) fn guest() -> &'static Guest {
 pub(crate) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Removes what runs that have ended left: a static is never dropped.
+fn remove_old(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.strip_prefix("agent-vm-").is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn only(folder: &Path, prefix: &str) -> PathBuf {
