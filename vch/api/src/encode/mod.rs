@@ -1,0 +1,16 @@
+//! From the engine's types to the wire, shaped as dockerd 28 shapes it for the version asked for.
+
+mod container;
+mod host;
+mod image;
+mod system;
+
+pub(crate) use container::{container, exec, summary};
+pub(crate) use image::{history_item, image, image_summary, removed};
+pub(crate) use system::{event, info, login, version};
+
+/// Name of the storage driver: layers are EROFS file systems.
+const STORAGE_DRIVER: &str = "erofs";
+
+#[cfg(test)]
+mod tests;
