@@ -128,13 +128,16 @@ pub fn write(folder: &Path, layers: &[LayerExtent]) -> Result<ImageDisk, ImageDi
 
     let disk = ImageDisk { descriptor: folder.join(DESCRIPTOR), bytes, partitions: layers.len() };
     let files: [(&str, &[u8]); 3] = [(HEAD, &head), (TAIL, &tail), (DESCRIPTOR, text.as_bytes())];
-    if folder.exists() {
-        let same = files.iter().all(|(name, content)| fs::read(folder.join(name)).is_ok_and(|found| found == *content));
-        check_sizes(folder, layers)?;
-        return if same { Ok(disk) } else { Err(ImageDiskError::Exists(folder.to_owned())) };
+    match put_folder(folder, &files, layers) {
+        // Already there, or another made it just now: the layers tell every byte, so it is the same or another image's.
+        Err(_) if folder.exists() => {
+            check_sizes(folder, layers)?;
+            let same =
+                files.iter().all(|(name, content)| fs::read(folder.join(name)).is_ok_and(|found| found == *content));
+            if same { Ok(disk) } else { Err(ImageDiskError::Exists(folder.to_owned())) }
+        }
+        put => put.map(|()| disk),
     }
-    put_folder(folder, &files, layers)?;
-    Ok(disk)
 }
 
 /// Checks the layers' files as seen from `folder`, which exists.

@@ -135,6 +135,39 @@ fn the_same_layers_give_the_same_disk_and_others_another() {
 }
 
 #[test]
+fn many_may_write_the_same_disk_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let layers = layers(root.path(), &[1, 1]);
+    let folder = root.path().join("image");
+    let disks: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| write(&folder, &layers).unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(disks.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(root.path().read_dir().unwrap().count(), 2, "the layers and the image");
+}
+
+#[test]
+fn absolute_paths_and_a_single_extent_are_read_too() {
+    let root = tempfile::tempdir().unwrap();
+    let mut layers = layers(root.path(), &[2]);
+    layers[0].path = root.path().join(layers[0].path.strip_prefix("..").unwrap());
+    let disk = write(&root.path().join("image"), &layers).unwrap();
+    let raw = converted(root.path(), &disk);
+    let mut found = vec![0; 2 << 20];
+    File::open(raw).unwrap().read_exact_at(&mut found, 1 << 20).unwrap();
+    assert!(found == fs::read(&layers[0].path).unwrap());
+
+    // A scratch disk is described in the same way, and written to through its descriptor.
+    let text = descriptor(&[Extent { path: layers[0].path.clone(), bytes: 2 << 20 }]).unwrap();
+    let single = root.path().join("single.vmdk");
+    fs::write(&single, text).unwrap();
+    run("qemu-io", &["-f", "vmdk", "-c", "write -P 7 64k 4k", single.to_str().unwrap()]);
+    File::open(&layers[0].path).unwrap().read_exact_at(&mut found[..4096], 64 << 10).unwrap();
+    assert_eq!(found[..4096], [7; 4096]);
+}
+
+#[test]
 fn what_cannot_be_a_disk_is_refused_and_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let good = layers(root.path(), &[1]);

@@ -199,9 +199,10 @@ fn xattrs_of(path: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
-/// Has `fsck.erofs` check `disk`, contents included.
+/// Has `fsck.erofs` check `disk`, contents included unless they are gigabytes of zeros.
 pub(super) fn fsck(disk: &Path) {
-    let output = Command::new(fsck_program()).arg("--extract").arg(disk).output().unwrap();
+    let contents = disk.metadata().unwrap().len() < 1 << 30;
+    let output = Command::new(fsck_program()).args(contents.then_some("--extract")).arg(disk).output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && !text.contains("<E>") && !text.contains("<W>"), "fsck.erofs: {text}");
 }
