@@ -12,14 +12,8 @@ use serde_json::{Value, json};
 pub const VERSION: &str = "/v1.41";
 
 fn versioned(path: &str) -> String {
-    let prefixed = path
-        .strip_prefix("/v")
-        .is_some_and(|p| p.starts_with(|c: char| c.is_ascii_digit()));
-    if prefixed {
-        path.to_owned()
-    } else {
-        format!("{VERSION}{path}")
-    }
+    let prefixed = path.strip_prefix("/v").is_some_and(|p| p.starts_with(|c: char| c.is_ascii_digit()));
+    if prefixed { path.to_owned() } else { format!("{VERSION}{path}") }
 }
 
 /// Sends a request, with JSON where there is some, and leaves the body to be read.
@@ -30,9 +24,7 @@ pub fn open(method: &str, path: &str, body: Option<&Value>) -> Live {
         Some(json) => {
             let headers = [("Content-Type", "application/json")];
             let bytes = json.to_string();
-            engine()
-                .client
-                .open(method, &path, &headers, bytes.as_bytes())
+            engine().client.open(method, &path, &headers, bytes.as_bytes())
         }
         None => engine().client.open(method, &path, &[], b""),
     }
@@ -85,12 +77,7 @@ impl Reply {
     /// Checks the status and gives the reply back.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert!(
-            self.head.status == status,
-            "status {} where {status} was due: {}",
-            self.head.status,
-            self.text()
-        );
+        assert!(self.head.status == status, "status {} where {status} was due: {}", self.head.status, self.text());
         self
     }
 
@@ -120,15 +107,8 @@ impl Reply {
         let reply = self.expect(status);
         let json = reply.json();
         let message = json["message"].as_str().unwrap_or_default();
-        assert!(
-            message.to_lowercase().contains(&words.to_lowercase()),
-            "the message {message:?} lacks {words:?}"
-        );
-        assert_eq!(
-            json.as_object().map(serde_json::Map::len),
-            Some(1),
-            "an error has a message and no more: {json}"
-        );
+        assert!(message.to_lowercase().contains(&words.to_lowercase()), "the message {message:?} lacks {words:?}");
+        assert_eq!(json.as_object().map(serde_json::Map::len), Some(1), "an error has a message and no more: {json}");
         reply
     }
 }

@@ -29,9 +29,7 @@ pub fn command(arguments: &[&str]) -> Command {
     for (name, value) in environment() {
         command.env(name, value);
     }
-    command
-        .env_remove("DOCKER_CONTEXT")
-        .env_remove("DOCKER_API_VERSION");
+    command.env_remove("DOCKER_CONTEXT").env_remove("DOCKER_API_VERSION");
     command
 }
 
@@ -68,10 +66,7 @@ pub fn docker_fed(arguments: &[&str], input: &[u8]) -> Outcome {
 #[track_caller]
 pub fn spawn(arguments: &[&str]) -> Child {
     let mut command = command(arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     match command.spawn() {
         Ok(child) => child,
         Err(e) => panic!("starting the docker program: {e}"),
@@ -93,11 +88,7 @@ pub fn finish(mut child: Child, arguments: &[&str]) -> Outcome {
     let stdout = drain(child.stdout.take().map(|s| Box::new(s) as _));
     let stderr = drain(child.stderr.take().map(|s| Box::new(s) as _));
     let code = exit_code(&mut child, arguments);
-    Outcome {
-        code,
-        stdout: stdout.join().unwrap(),
-        stderr: stderr.join().unwrap(),
-    }
+    Outcome { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
 }
 
 /// The exit code of a child, waited for within a deadline.
@@ -107,9 +98,7 @@ pub fn exit_code(child: &mut Child, arguments: &[&str]) -> i32 {
     let end = Instant::now() + DEADLINE;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            return status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+            return status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
         }
         if Instant::now() > end {
             let _ = child.kill();

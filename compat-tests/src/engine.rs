@@ -67,19 +67,12 @@ pub fn start() -> Result<Running, String> {
     if let Ok(host) = std::env::var("DOCKER_HOST")
         && !host.is_empty()
     {
-        let socket = host.strip_prefix("unix://").ok_or_else(|| {
-            format!("DOCKER_HOST is {host}: these tests speak to a unix socket, unix:///path")
-        })?;
-        let client = Client {
-            socket: socket.into(),
-        };
+        let socket = host
+            .strip_prefix("unix://")
+            .ok_or_else(|| format!("DOCKER_HOST is {host}: these tests speak to a unix socket, unix:///path"))?;
+        let client = Client { socket: socket.into() };
         settle(client, true, None, None)?;
-        return Ok(Running {
-            child: None,
-            root: None,
-            log: None,
-            _temporary: None,
-        });
+        return Ok(Running { child: None, root: None, log: None, _temporary: None });
     }
     let program = program()?;
     let (root, temporary) = match std::env::var_os("VCH_TEST_ROOT") {
@@ -94,9 +87,7 @@ pub fn start() -> Result<Running, String> {
     let socket = root.join("vch.sock");
     let log = log_path();
     let file = File::create(&log).map_err(|e| format!("making {}: {e}", log.display()))?;
-    let errors = file
-        .try_clone()
-        .map_err(|e| format!("{}: {e}", log.display()))?;
+    let errors = file.try_clone().map_err(|e| format!("{}: {e}", log.display()))?;
     let mut child = Command::new(&program)
         .arg("serve")
         .arg("--data-root")
@@ -105,11 +96,7 @@ pub fn start() -> Result<Running, String> {
         .arg(format!("unix://{}", socket.display()))
         .arg("--pidfile")
         .arg(root.join("vch.pid"))
-        .args(
-            std::env::var("VCH_TEST_ARGS")
-                .unwrap_or_default()
-                .split_whitespace(),
-        )
+        .args(std::env::var("VCH_TEST_ARGS").unwrap_or_default().split_whitespace())
         .stdin(Stdio::null())
         .stdout(file)
         .stderr(errors)
@@ -119,12 +106,7 @@ pub fn start() -> Result<Running, String> {
     let pid = child.id();
     let answers = await_ping(&client, &mut child, &log);
     let settled = answers.and_then(|()| settle(client, false, Some(root.clone()), Some(pid)));
-    let running = Running {
-        child: Some(child),
-        root: Some(root),
-        log: Some(log),
-        _temporary: temporary,
-    };
+    let running = Running { child: Some(child), root: Some(root), log: Some(log), _temporary: temporary };
     match settled {
         Ok(()) => Ok(running),
         Err(e) => {
@@ -177,10 +159,7 @@ fn await_ping(client: &Client, child: &mut Child, log: &Path) -> Result<(), Stri
             return Err(format!("vch ended at start, {status}:\n{}", tail(log)));
         }
         if Instant::now() > end {
-            return Err(format!(
-                "no answer to GET /_ping within {FIRST_START:?}:\n{}",
-                tail(log)
-            ));
+            return Err(format!("no answer to GET /_ping within {FIRST_START:?}:\n{}", tail(log)));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -195,33 +174,19 @@ fn quietly<T>(run: impl FnOnce() -> T) -> Option<T> {
     result.ok()
 }
 
-fn settle(
-    client: Client,
-    is_peer: bool,
-    data_root: Option<PathBuf>,
-    pid: Option<u32>,
-) -> Result<(), String> {
+fn settle(client: Client, is_peer: bool, data_root: Option<PathBuf>, pid: Option<u32>) -> Result<(), String> {
     if !client.socket.exists() {
         return Err(format!("{}: no socket there", client.socket.display()));
     }
     let reply: Reply = client.call("GET", "/version", &[], b"");
-    let version: Value =
-        serde_json::from_slice(&reply.body).map_err(|e| format!("GET /version: {e}"))?;
+    let version: Value = serde_json::from_slice(&reply.body).map_err(|e| format!("GET /version: {e}"))?;
     let text = version["ApiVersion"].as_str().unwrap_or_default();
     let api = text
         .split_once('.')
         .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
         .ok_or_else(|| format!("GET /version: ApiVersion {text:?}"))?;
-    let engine = Engine {
-        client,
-        is_peer,
-        api,
-        data_root,
-        pid,
-    };
-    ENGINE
-        .set(engine)
-        .map_err(|_| "an engine was started twice".to_owned())
+    let engine = Engine { client, is_peer, api, data_root, pid };
+    ENGINE.set(engine).map_err(|_| "an engine was started twice".to_owned())
 }
 
 fn tail(log: &Path) -> String {
@@ -234,11 +199,7 @@ impl Running {
     /// The end of the daemon's log and where it is kept, for a run that failed.
     pub fn log(&self) -> Option<String> {
         let log = self.log.as_ref()?;
-        Some(format!(
-            "the daemon's log ends so ({}):\n{}",
-            log.display(),
-            tail(log)
-        ))
+        Some(format!("the daemon's log ends so ({}):\n{}", log.display(), tail(log)))
     }
 
     /// Stops our daemon by its process id and looks for what it left: itself, or machines.
@@ -258,9 +219,7 @@ impl Running {
         while matches!(child.try_wait(), Ok(None)) {
             if Instant::now() > end {
                 let killed = child.kill().and_then(|()| child.wait());
-                return Err(format!(
-                    "vch was still there {STOP:?} after SIGTERM; killed: {killed:?}"
-                ));
+                return Err(format!("vch was still there {STOP:?} after SIGTERM; killed: {killed:?}"));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -284,10 +243,7 @@ pub fn processes_of(root: &Path) -> Vec<String> {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         if line.contains(&needle) {
-            found.push(format!(
-                "{name} {}",
-                line.chars().take(120).collect::<String>()
-            ));
+            found.push(format!("{name} {}", line.chars().take(120).collect::<String>()));
         }
     }
     found

@@ -43,10 +43,7 @@ pub fn next(from: &mut impl Read) -> Option<(u8, Vec<u8>)> {
             Err(e) => panic!("reading a frame header after {got} bytes: {e}"),
         }
     }
-    assert!(
-        (1..=2).contains(&head[0]) && head[1..4] == [0, 0, 0],
-        "not a frame header: {head:?}"
-    );
+    assert!((1..=2).contains(&head[0]) && head[1..4] == [0, 0, 0], "not a frame header: {head:?}");
     let length = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
     assert!(length <= 16 << 20, "a frame of {length} bytes");
     let mut payload = vec![0; length];
@@ -89,13 +86,7 @@ mod tests {
 
     #[test]
     fn frames_are_told_apart() {
-        let bytes = [
-            &[1, 0, 0, 0, 0, 0, 0, 2][..],
-            b"ab",
-            &[2, 0, 0, 0, 0, 0, 0, 1],
-            b"c",
-        ]
-        .concat();
+        let bytes = [&[1, 0, 0, 0, 0, 0, 0, 2][..], b"ab", &[2, 0, 0, 0, 0, 0, 0, 1], b"c"].concat();
         let output = all(&mut &bytes[..]);
         assert_eq!((output.out(), output.err()), ("ab".into(), "c".into()));
     }

@@ -45,9 +45,7 @@ impl Layer {
     /// Adds a directory.
     pub fn folder(mut self, path: &str, mode: u32) -> Self {
         let mut header = Self::header(EntryType::Directory, mode, 0);
-        self.0
-            .append_data(&mut header, format!("{path}/"), &[][..])
-            .unwrap();
+        self.0.append_data(&mut header, format!("{path}/"), &[][..]).unwrap();
         self
     }
 
@@ -122,8 +120,7 @@ impl Image {
         }
         let tags: Vec<&String> = self.tag.iter().collect();
         let manifest = json!([{ "Config": name, "RepoTags": tags, "Layers": layers }]);
-        out.file("manifest.json", 0o644, manifest.to_string().as_bytes())
-            .tar()
+        out.file("manifest.json", 0o644, manifest.to_string().as_bytes()).tar()
     }
 
     /// Loads it into the engine under test.
@@ -134,12 +131,7 @@ impl Image {
         let client = &engine().client;
         let reply = client.call("POST", path, &headers, &self.archive());
         let failed = reply.text().contains("errorDetail");
-        assert!(
-            reply.head.status == 200 && !failed,
-            "loading {:?}: {}",
-            self.tag,
-            reply.text()
-        );
+        assert!(reply.head.status == 200 && !failed, "loading {:?}: {}", self.tag, reply.text());
     }
 }
 
@@ -174,17 +166,13 @@ pub fn marked(tag: &str, mark: &str) -> Image {
 
 /// The root file system of the busybox image as one tar.
 pub fn busybox_layer() -> Vec<u8> {
-    let program = ["/bin/busybox", "/usr/bin/busybox"]
-        .into_iter()
-        .find(|path| Path::new(path).is_file());
+    let program = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).is_file());
     let Some(program) = program else {
         panic!("no busybox on this machine: install busybox-static");
     };
     let bytes = fs::read(program).unwrap();
     let listed = Command::new(program).arg("--list").output().unwrap();
-    let mut layer = Layer::default()
-        .folder("bin", 0o755)
-        .file("bin/busybox", 0o755, &bytes);
+    let mut layer = Layer::default().folder("bin", 0o755).file("bin/busybox", 0o755, &bytes);
     for name in String::from_utf8(listed.stdout).unwrap().lines() {
         if name != "busybox" {
             layer = layer.link(&format!("bin/{name}"), "busybox");
@@ -198,11 +186,7 @@ pub fn busybox_layer() -> Vec<u8> {
             b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:an app:/home/app:/bin/sh\n\
               nobody:x:65534:65534:nobody:/:/bin/false\n",
         )
-        .file(
-            "etc/group",
-            0o644,
-            b"root:x:0:\napp:x:1001:\nextra:x:2000:app\nnogroup:x:65534:\n",
-        )
+        .file("etc/group", 0o644, b"root:x:0:\napp:x:1001:\nextra:x:2000:app\nnogroup:x:65534:\n")
         .file("bin/not-executable", 0o644, b"#!/bin/sh\n")
         .folder("home", 0o755)
         .folder("home/app", 0o777)

@@ -14,10 +14,7 @@
 //! | [`runner`] | which test runs where, alone or beside others, and for how long at most |
 //!
 //! Everything here panics where a test would have to stop anyway, and says where the test stood (`track_caller`).
-#![allow(
-    clippy::unwrap_used,
-    reason = "a harness of tests stops at the first surprise"
-)]
+#![allow(clippy::unwrap_used, reason = "a harness of tests stops at the first surprise")]
 
 pub mod api;
 pub mod cli;
@@ -32,9 +29,7 @@ pub mod runner;
 
 /// What nearly every module of tests uses.
 pub mod prelude {
-    pub use crate::api::{
-        Container, VERSION, delete, encode, exec_start, filters, get, open, post, post_json,
-    };
+    pub use crate::api::{Container, VERSION, delete, encode, exec_start, filters, get, open, post, post_json};
     pub use crate::engine::engine;
     pub use crate::image::BUSYBOX;
     pub use crate::runner::Test;
@@ -55,11 +50,7 @@ pub fn unique(prefix: &str) -> String {
 
 /// Waits until `condition` gives a value; panics with `what` after `deadline`.
 #[track_caller]
-pub fn eventually<T>(
-    deadline: Duration,
-    what: &str,
-    mut condition: impl FnMut() -> Option<T>,
-) -> T {
+pub fn eventually<T>(deadline: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + deadline;
     loop {
         if let Some(value) = condition() {

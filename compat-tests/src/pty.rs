@@ -34,23 +34,14 @@ impl Terminal {
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
-        let slave = rustix::fs::open(
-            name.as_c_str(),
-            OFlags::RDWR | OFlags::NOCTTY,
-            Mode::empty(),
-        )
-        .unwrap();
+        let slave = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
         let stream = || Stdio::from(slave.try_clone().unwrap());
         let mut command = Command::new("setsid");
         command.args(["--ctty", "--wait", "docker"]).args(arguments);
         for (name, value) in cli::environment() {
             command.env(name, value);
         }
-        command
-            .env("TERM", "xterm")
-            .stdin(stream())
-            .stdout(stream())
-            .stderr(stream());
+        command.env("TERM", "xterm").stdin(stream()).stdout(stream()).stderr(stream());
         let master = File::from(master);
         let mut reader = master.try_clone().unwrap();
         resize(&master, 24, 80);
@@ -68,12 +59,7 @@ impl Terminal {
                 }
             }
         });
-        Self {
-            master,
-            child,
-            seen,
-            passed: 0,
-        }
+        Self { master, child, seen, passed: 0 }
     }
 
     /// Types.
@@ -118,12 +104,7 @@ impl Terminal {
 
 #[track_caller]
 fn resize(master: &File, rows: u16, columns: u16) {
-    let size = Winsize {
-        ws_row: rows,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(master, size).unwrap();
 }
 

@@ -32,10 +32,7 @@ pub struct Head {
 impl Head {
     /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -120,11 +117,7 @@ impl Client {
     /// Asks for the connection itself, as attach and exec start do, and expects to get it.
     #[track_caller]
     pub fn upgrade(&self, path: &str, body: &[u8]) -> (Head, Body) {
-        let headers = [
-            ("Connection", "Upgrade"),
-            ("Upgrade", "tcp"),
-            ("Content-Type", "application/json"),
-        ];
+        let headers = [("Connection", "Upgrade"), ("Upgrade", "tcp"), ("Content-Type", "application/json")];
         let live = self.open("POST", path, &headers, body);
         if live.head.status != 101 {
             let reply = live.finish();
@@ -154,52 +147,30 @@ pub fn receive(stream: UnixStream, method: &str) -> io::Result<Live> {
         if line.is_empty() {
             break;
         }
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| bad(format!("header {line:?}")))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| bad(format!("header {line:?}")))?;
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let head = Head {
-        status,
-        reason,
-        headers,
-    };
-    let chunked = head
-        .header("transfer-encoding")
-        .is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
+    let head = Head { status, reason, headers };
+    let chunked = head.header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
     let framing = if method == "HEAD" || matches!(status, 204 | 304) {
         Framing::Length(0)
     } else if chunked {
-        Framing::Chunked {
-            left: 0,
-            done: false,
-        }
+        Framing::Chunked { left: 0, done: false }
     } else if let (Some(length), true) = (head.header("content-length"), status != 101) {
-        Framing::Length(
-            length
-                .parse()
-                .map_err(|_| bad(format!("length {length:?}")))?,
-        )
+        Framing::Length(length.parse().map_err(|_| bad(format!("length {length:?}")))?)
     } else {
         Framing::ToEnd
     };
-    Ok(Live {
-        head,
-        body: Body { wire, framing },
-    })
+    Ok(Live { head, body: Body { wire, framing } })
 }
 
 fn read_line(wire: &mut BufReader<UnixStream>) -> io::Result<String> {
     let mut line = Vec::new();
     wire.take(64 << 10).read_until(b'\n', &mut line)?;
     if line.last() != Some(&b'\n') {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "connection closed inside a line",
-        ));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed inside a line"));
     }
-    let text =
-        String::from_utf8(line).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+    let text = String::from_utf8(line).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -211,10 +182,7 @@ impl Live {
         if let Err(e) = self.body.read_to_end(&mut body) {
             panic!("reading the body after {} bytes: {e}", body.len());
         }
-        Reply {
-            head: self.head,
-            body,
-        }
+        Reply { head: self.head, body }
     }
 }
 
@@ -260,15 +228,9 @@ impl Body {
         self.wire.get_ref().set_read_timeout(Some(quiet)).unwrap();
         let silent = match self.wire.fill_buf() {
             Ok(_) => false,
-            Err(e) => matches!(
-                e.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-            ),
+            Err(e) => matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
         };
-        self.wire
-            .get_ref()
-            .set_read_timeout(Some(PATIENCE))
-            .unwrap();
+        self.wire.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
         silent
     }
 }

@@ -61,10 +61,7 @@ impl Registry {
             if guarded {
                 let file = folder.path().join("htpasswd");
                 fs::write(&file, HTPASSWD).unwrap();
-                config += &format!(
-                    "auth:\n  htpasswd:\n    realm: compat\n    path: {}\n",
-                    file.display()
-                );
+                config += &format!("auth:\n  htpasswd:\n    realm: compat\n    path: {}\n", file.display());
             }
             let path = folder.path().join("config.yml");
             fs::write(&path, config).unwrap();
@@ -87,12 +84,7 @@ impl Registry {
                 child.try_wait().unwrap().map(|_| false)
             });
             if up {
-                return Self {
-                    child,
-                    port,
-                    guarded,
-                    folder,
-                };
+                return Self { child, port, guarded, folder };
             }
         }
         panic!("docker-registry did not start on ten different ports");
@@ -123,12 +115,7 @@ impl Registry {
         let digest = self.folder.path().join("digest");
         let mut command = Command::new("skopeo");
         command
-            .args([
-                "--insecure-policy",
-                "copy",
-                "--quiet",
-                "--dest-tls-verify=false",
-            ])
+            .args(["--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"])
             .args(options)
             .arg("--digestfile")
             .arg(&digest);
@@ -140,11 +127,7 @@ impl Registry {
             .arg(format!("docker://{}", self.name(name)))
             .output()
             .unwrap_or_else(|e| panic!("starting skopeo: {e}"));
-        assert!(
-            output.status.success(),
-            "skopeo: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "skopeo: {}", String::from_utf8_lossy(&output.stderr));
         fs::read_to_string(&digest).unwrap().trim().to_owned()
     }
 

@@ -19,6 +19,7 @@ pub struct Test {
     run: fn(),
     alone: bool,
     ours_only: bool,
+    all_capabilities: bool,
     since: (u32, u32),
     differs: Option<((u32, u32), &'static str)>,
 }
@@ -32,6 +33,7 @@ impl Test {
             run,
             alone: false,
             ours_only: false,
+            all_capabilities: false,
             since: (0, 0),
             differs: None,
         }
@@ -46,6 +48,12 @@ impl Test {
     /// Is about what only our engine promises.
     pub fn ours_only(mut self) -> Self {
         self.ours_only = true;
+        self
+    }
+
+    /// Needs a host that a peer may take every capability from; in a machine of its own that plays no part.
+    pub fn needs_all_capabilities(mut self) -> Self {
+        self.all_capabilities = true;
         self
     }
 
@@ -74,35 +82,41 @@ macro_rules! tests {
 pub fn trials(tests: Vec<Test>, engine: Option<&'static Engine>) -> Vec<Trial> {
     let gate = Arc::new(RwLock::new(()));
     let trial = |test: Test| {
-        let left_out = engine
-            .is_some_and(|engine| (engine.is_peer && test.ours_only) || engine.api < test.since);
-        let must_fail = test
-            .differs
-            .filter(|(version, _)| engine.is_some_and(|e| e.is_peer && e.api < *version));
+        let left_out = engine.is_some_and(|engine| {
+            let lacking = test.all_capabilities && !host_has_all_capabilities();
+            (engine.is_peer && (test.ours_only || lacking)) || engine.api < test.since
+        });
+        let must_fail = test.differs.filter(|(version, _)| engine.is_some_and(|e| e.is_peer && e.api < *version));
         let (gate, alone, run) = (gate.clone(), test.alone, test.run);
         Trial::test(test.name.clone(), move || {
             let outcome = if alone {
-                let _one = gate
-                    .write()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let _one = gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
                 within_deadline(run)
             } else {
-                let _many = gate
-                    .read()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let _many = gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
                 within_deadline(run)
             };
             match (must_fail, outcome) {
                 (None, outcome) => outcome,
                 (Some(_), Err(_)) => Ok(()),
-                (Some((_, reason)), Ok(())) => {
-                    Err(format!("passes on the peer, though marked: {reason}").into())
-                }
+                (Some((_, reason)), Ok(())) => Err(format!("passes on the peer, though marked: {reason}").into()),
             }
         })
         .with_ignored_flag(left_out)
     };
     tests.into_iter().map(trial).collect()
+}
+
+/// Whether the bounding set of this process, and so of a peer on this host, lacks nothing that the kernel knows.
+fn host_has_all_capabilities() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bounding = status.lines().find_map(|l| l.strip_prefix("CapBnd:"));
+    let bounding = bounding.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap_or_default();
+    match (bounding, last.trim().parse::<u32>()) {
+        (Some(set), Ok(last)) => set.count_ones() == last + 1,
+        _ => false,
+    }
 }
 
 /// Runs a test on a thread of its own; a test that hangs is left behind and has failed.

@@ -41,12 +41,8 @@ pub(crate) fn tests() -> Vec<Test> {
 
 fn a_version_too_new_is_refused() {
     let (major, minor) = engine().api;
-    get("/v1.99/version").refuses(
-        400,
-        &format!(
-            "client version 1.99 is too new. Maximum supported API version is {major}.{minor}"
-        ),
-    );
+    get("/v1.99/version")
+        .refuses(400, &format!("client version 1.99 is too new. Maximum supported API version is {major}.{minor}"));
 }
 
 fn a_version_too_old_is_refused() {
@@ -67,19 +63,11 @@ fn every_version_from_1_24_is_served() {
 fn a_path_without_version_is_served() {
     let client = &engine().client;
     client.call("GET", "/containers/json", &[], b"").expect(200);
-    client
-        .call("GET", "/containers/no-such/json", &[], b"")
-        .refuses(404, "No such container: no-such");
+    client.call("GET", "/containers/no-such/json", &[], b"").refuses(404, "No such container: no-such");
 }
 
 fn an_unknown_path_is_not_found() {
-    let paths = [
-        "/",
-        "/v1.41",
-        "/frobnicate",
-        "/v1.41/frobnicate",
-        "/v1.41/containers/x/frobnicate",
-    ];
+    let paths = ["/", "/v1.41", "/frobnicate", "/v1.41/frobnicate", "/v1.41/containers/x/frobnicate"];
     for path in paths {
         let reply = engine().client.call("GET", path, &[], b"");
         reply.refuses(404, "page not found");
@@ -87,9 +75,7 @@ fn an_unknown_path_is_not_found() {
 }
 
 fn an_unknown_method_is_not_found() {
-    open("PATCH", "/containers/json", None)
-        .finish()
-        .refuses(404, "page not found");
+    open("PATCH", "/containers/json", None).finish().refuses(404, "page not found");
     delete("/version").refuses(404, "page not found");
 }
 
@@ -101,9 +87,7 @@ fn a_malformed_version_is_not_found() {
 fn two_requests_on_one_connection() {
     let mut stream = engine().client.connect();
     for _ in 0..2 {
-        stream
-            .write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n\r\n").unwrap();
         let live = raw::receive(stream.try_clone().unwrap(), "GET").unwrap();
         assert_eq!(live.finish().expect(200).text(), "OK");
     }
@@ -112,20 +96,10 @@ fn two_requests_on_one_connection() {
 fn a_body_in_chunks_is_taken() {
     let body = json!({ "Image": BUSYBOX, "Cmd": ["true"] }).to_string();
     let (first, second) = body.split_at(10);
-    let chunked = format!(
-        "{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
-        first.len(),
-        second.len()
-    );
-    let headers = [
-        ("Content-Type", "application/json"),
-        ("Transfer-Encoding", "chunked"),
-    ];
+    let chunked = format!("{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", first.len(), second.len());
+    let headers = [("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")];
     let path = "/v1.41/containers/create";
-    let reply = engine()
-        .client
-        .call("POST", path, &headers, chunked.as_bytes())
-        .expect(201);
+    let reply = engine().client.call("POST", path, &headers, chunked.as_bytes()).expect(201);
     drop(Container::adopt(reply.json()["Id"].as_str().unwrap()));
 }
 
@@ -150,9 +124,7 @@ fn expect_continue_is_answered() {
 fn create_with(content_type: &str, body: &str) -> raw::Reply {
     let headers = [("Content-Type", content_type)];
     let path = "/v1.41/containers/create";
-    engine()
-        .client
-        .call("POST", path, &headers, body.as_bytes())
+    engine().client.call("POST", path, &headers, body.as_bytes())
 }
 
 fn bad_json_is_refused() {
@@ -188,12 +160,8 @@ fn an_unknown_query_key_is_tolerated() {
 
 fn an_unknown_query_value_is_refused() {
     let container = Container::sh("true");
-    container
-        .post("/kill?signal=FROB")
-        .refuses(400, "invalid signal");
-    container
-        .post("/resize?h=many&w=80")
-        .refuses(400, "invalid");
+    container.post("/kill?signal=FROB").refuses(400, "invalid signal");
+    container.post("/resize?h=many&w=80").refuses(400, "invalid");
     // dockerd's versions differ between 400 and 500 for numbers and times.
     for path in [
         "/containers/json?limit=many",
@@ -212,9 +180,7 @@ fn an_unknown_query_value_is_refused() {
 }
 
 fn an_unknown_wait_condition_is_refused() {
-    Container::sh("true")
-        .post("/wait?condition=frobnicate")
-        .refuses(400, "invalid condition: \"frobnicate\"");
+    Container::sh("true").post("/wait?condition=frobnicate").refuses(400, "invalid condition: \"frobnicate\"");
 }
 
 fn filters_that_are_no_json_are_refused() {
@@ -229,9 +195,7 @@ fn empty_filters_mean_none() {
 fn an_endless_header_is_cut_off() {
     const MOST: usize = 64 << 20;
     let mut stream = engine().client.connect();
-    stream
-        .write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nX-Long: ")
-        .unwrap();
+    stream.write_all(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nX-Long: ").unwrap();
     let chunk = vec![b'a'; 64 << 10];
     let mut sent = 0usize;
     while sent < 1 << 30 && stream.write_all(&chunk).is_ok() {
@@ -264,9 +228,7 @@ fn a_body_that_stops_half_way_makes_nothing() {
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    stream
-        .write_all(&body.as_bytes()[..body.len() / 2])
-        .unwrap();
+    stream.write_all(&body.as_bytes()[..body.len() / 2]).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     if let Ok(live) = raw::receive(stream, "POST") {
         let status = live.head.status;
@@ -278,11 +240,7 @@ fn a_body_that_stops_half_way_makes_nothing() {
 
 fn a_client_that_hangs_up_does_no_harm() {
     let container = Container::idle();
-    for path in [
-        container.path("/logs?stdout=1&follow=1"),
-        "/events".to_owned(),
-        container.path("/json"),
-    ] {
+    for path in [container.path("/logs?stdout=1&follow=1"), "/events".to_owned(), container.path("/json")] {
         let mut stream = engine().client.connect();
         let request = format!("GET /v1.41{path} HTTP/1.1\r\nHost: docker\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();

@@ -7,14 +7,16 @@
     clippy::print_stderr,
     reason = "tests stop at the first surprise, and this is a program that talks to a person"
 )]
-#![allow(
-    clippy::cloned_ref_to_slice_refs,
-    reason = "a list of one expected id reads best as a list"
-)]
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "a list of one expected id reads best as a list")]
 
+mod bollard;
+mod cli;
 mod containers;
 mod http;
 mod images;
+mod inside;
+mod load;
+mod ours;
 mod system;
 mod time;
 
@@ -23,15 +25,18 @@ use std::process::ExitCode;
 use vch_compat_tests::{engine, image, runner};
 
 fn all() -> Vec<runner::Test> {
-    [
-        containers::tests(),
+    let rooms = [
+        system::tests(),
         http::tests(),
         images::tests(),
-        system::tests(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        containers::tests(),
+        inside::tests(),
+        cli::tests(),
+        bollard::tests(),
+        ours::tests(),
+        load::tests(),
+    ];
+    rooms.into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {

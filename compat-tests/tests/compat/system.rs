@@ -28,18 +28,11 @@ fn ping_by_get_says_ok_with_its_headers() {
     let (major, minor) = engine().api;
     assert_eq!(header("Api-Version"), format!("{major}.{minor}"));
     assert_eq!(header("Ostype"), "linux");
-    assert_eq!(
-        header("Cache-Control"),
-        "no-cache, no-store, must-revalidate"
-    );
+    assert_eq!(header("Cache-Control"), "no-cache, no-store, must-revalidate");
     assert_eq!(header("Pragma"), "no-cache");
     assert_eq!(header("Docker-Experimental"), "false");
     assert!(header("Server").starts_with("Docker/"), "{:?}", reply.head);
-    assert!(
-        header("Content-Type").starts_with("text/plain"),
-        "{:?}",
-        reply.head
-    );
+    assert!(header("Content-Type").starts_with("text/plain"), "{:?}", reply.head);
 }
 
 fn ping_names_the_builder_and_the_swarm() {
@@ -67,15 +60,7 @@ fn ping_answers_with_and_without_a_version() {
 
 fn version_has_what_clients_read() {
     let version = get("/version").expect(200).json();
-    for key in [
-        "Version",
-        "ApiVersion",
-        "MinAPIVersion",
-        "GitCommit",
-        "GoVersion",
-        "KernelVersion",
-        "BuildTime",
-    ] {
+    for key in ["Version", "ApiVersion", "MinAPIVersion", "GitCommit", "GoVersion", "KernelVersion", "BuildTime"] {
         let value = version[key].as_str().unwrap_or_default();
         assert!(!value.is_empty(), "{key} in {version}");
     }
@@ -106,21 +91,10 @@ fn info_has_what_clients_read() {
         let value = info[key].as_str().unwrap_or_default();
         assert!(!value.is_empty(), "{key} in {info}");
     }
-    for key in [
-        "Containers",
-        "ContainersRunning",
-        "ContainersPaused",
-        "ContainersStopped",
-        "Images",
-    ] {
+    for key in ["Containers", "ContainersRunning", "ContainersPaused", "ContainersStopped", "Images"] {
         assert!(info[key].is_u64(), "{key} in {info}");
     }
-    for key in [
-        "MemoryLimit",
-        "PidsLimit",
-        "OomKillDisable",
-        "IPv4Forwarding",
-    ] {
+    for key in ["MemoryLimit", "PidsLimit", "OomKillDisable", "IPv4Forwarding"] {
         assert!(info[key].is_boolean(), "{key} in {info}");
     }
     assert_eq!(info["OSType"], "linux");
@@ -134,22 +108,10 @@ fn info_has_what_clients_read() {
     }
     let runtime = info["DefaultRuntime"].as_str().unwrap();
     assert!(info["Runtimes"][runtime].is_object(), "{info}");
-    assert!(
-        ["1", "2"]
-            .map(|v| json!(v))
-            .contains(&info["CgroupVersion"])
-    );
+    assert!(["1", "2"].map(|v| json!(v)).contains(&info["CgroupVersion"]));
     let insecure = &info["RegistryConfig"]["InsecureRegistryCIDRs"];
-    assert!(
-        insecure
-            .as_array()
-            .is_some_and(|list| list.contains(&json!("127.0.0.0/8"))),
-        "{insecure}"
-    );
-    assert_eq!(
-        info["RegistryConfig"]["IndexConfigs"]["docker.io"]["Official"],
-        true
-    );
+    assert!(insecure.as_array().is_some_and(|list| list.contains(&json!("127.0.0.0/8"))), "{insecure}");
+    assert_eq!(info["RegistryConfig"]["IndexConfigs"]["docker.io"]["Official"], true);
     time::assert_is_a_time(&info["SystemTime"]);
 }
 
@@ -158,10 +120,7 @@ fn info_and_version_agree() {
     assert_eq!(info["ServerVersion"], version["Version"]);
     let server = get("/version").head;
     let server = server.header("Server").unwrap();
-    assert_eq!(
-        server,
-        format!("Docker/{} (linux)", version["Version"].as_str().unwrap())
-    );
+    assert_eq!(server, format!("Docker/{} (linux)", version["Version"].as_str().unwrap()));
 }
 
 fn every_reply_carries_the_engines_headers() {
@@ -192,14 +151,7 @@ fn info_counts_containers() {
 }
 
 fn a_node_without_swarm_says_so() {
-    for path in [
-        "/swarm",
-        "/nodes",
-        "/services",
-        "/tasks",
-        "/secrets",
-        "/configs",
-    ] {
+    for path in ["/swarm", "/nodes", "/services", "/tasks", "/secrets", "/configs"] {
         get(path).refuses(503, "This node is not a swarm manager.");
     }
 }

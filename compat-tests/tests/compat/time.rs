@@ -26,23 +26,13 @@ pub(crate) fn seconds(value: &Value) -> f64 {
     let number = |at: std::ops::Range<usize>| text[at].parse::<i64>().unwrap();
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
     // Days since 1970 in the proleptic Gregorian calendar, the year beginning in March.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
-        + year.div_euclid(400)
-        + (153 * month + 2) / 5
-        + day
-        - 719_469;
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days =
+        365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day
+            - 719_469;
     let whole = days * 86_400 + number(11..13) * 3600 + number(14..16) * 60 + number(17..19);
     let fraction = text[19..].trim_end_matches('Z');
-    let fraction = if fraction.is_empty() {
-        0.0
-    } else {
-        format!("0{fraction}").parse().unwrap()
-    };
+    let fraction = if fraction.is_empty() { 0.0 } else { format!("0{fraction}").parse().unwrap() };
     whole as f64 + fraction
 }
 

@@ -44,19 +44,15 @@ fn with_upgrade_the_reply_is_101() {
     assert_eq!(head.reason, "UPGRADED");
     assert_eq!(head.header("Connection"), Some("Upgrade"));
     assert_eq!(head.header("Upgrade"), Some("tcp"));
-    assert_eq!(
-        head.header("Content-Type"),
-        Some("application/vnd.docker.raw-stream")
-    );
+    assert_eq!(head.header("Content-Type"), Some("application/vnd.docker.raw-stream"));
     container.start();
     assert_eq!(frames::all(&mut body).out(), "hello\n");
 }
 
 fn the_content_type_says_multiplexed() {
-    for (tty, kind) in [
-        (false, "application/vnd.docker.multiplexed-stream"),
-        (true, "application/vnd.docker.raw-stream"),
-    ] {
+    for (tty, kind) in
+        [(false, "application/vnd.docker.multiplexed-stream"), (true, "application/vnd.docker.raw-stream")]
+    {
         let container = Container::create(json!({ "Cmd": ["true"], "Tty": tty }));
         let path = format!("/v1.42{}", container.path("/attach?stream=1&stdout=1"));
         let (head, _) = engine().client.upgrade(&path, b"");
@@ -66,22 +62,12 @@ fn the_content_type_says_multiplexed() {
 
 fn without_upgrade_the_reply_is_200_and_the_same_bytes() {
     let container = Container::sh("echo out; echo err >&2");
-    let mut live = open(
-        "POST",
-        &container.path("/attach?stream=1&stdout=1&stderr=1"),
-        None,
-    );
+    let mut live = open("POST", &container.path("/attach?stream=1&stdout=1&stderr=1"), None);
     assert_eq!(live.head.status, 200);
-    assert_eq!(
-        live.head.header("Content-Type"),
-        Some("application/vnd.docker.raw-stream")
-    );
+    assert_eq!(live.head.header("Content-Type"), Some("application/vnd.docker.raw-stream"));
     container.start();
     let output = frames::all(&mut live.body);
-    assert_eq!(
-        (output.out(), output.err()),
-        ("out\n".into(), "err\n".into())
-    );
+    assert_eq!((output.out(), output.err()), ("out\n".into(), "err\n".into()));
 }
 
 fn attached_before_start_nothing_is_lost() {
@@ -165,14 +151,9 @@ fn logs_and_stream_replays_and_goes_on() {
 
 fn several_clients_see_the_same() {
     let container = Container::sh("seq 1 500");
-    let attached: Vec<_> = (0..4)
-        .map(|_| container.attach("stream=1&stdout=1").1)
-        .collect();
+    let attached: Vec<_> = (0..4).map(|_| container.attach("stream=1&stdout=1").1).collect();
     container.start();
-    let seen: Vec<String> = attached
-        .into_iter()
-        .map(|mut body| frames::all(&mut body).out())
-        .collect();
+    let seen: Vec<String> = attached.into_iter().map(|mut body| frames::all(&mut body).out()).collect();
     assert_eq!(seen[0].lines().count(), 500);
     assert!(seen.iter().all(|s| *s == seen[0]));
 }
@@ -202,11 +183,7 @@ fn attach_to_a_stopped_container_ends_at_once_or_waits() {
 fn a_missing_container_is_not_found() {
     let reply = post("/containers/no-such/attach?stream=1&stdout=1").expect(404);
     // dockerd writes this one as plain text: the connection is about to be handed over.
-    assert!(
-        reply.text().contains("No such container: no-such"),
-        "{}",
-        reply.text()
-    );
+    assert!(reply.text().contains("No such container: no-such"), "{}", reply.text());
 }
 
 fn a_megabyte_goes_in_and_comes_back() {

@@ -8,18 +8,11 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use vch_compat_tests::prelude::*;
 
 pub(super) fn tests() -> Vec<Test> {
-    tests![
-        output_comes_raw_and_ends_with_the_container,
-        input_goes_in,
-        a_missing_container_is_not_found,
-    ]
+    tests![output_comes_raw_and_ends_with_the_container, input_goes_in, a_missing_container_is_not_found,]
 }
 
 fn block_on<T>(what: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(SOON, what).await.expect("in time") })
 }
 
@@ -28,9 +21,7 @@ async fn attach(id: &str, query: &str) -> Result<WebSocketStream<UnixStream>, tu
     let url = format!("ws://docker{VERSION}/containers/{id}/attach/ws?{query}");
     // dockerd wants an origin, as browsers send it.
     let mut request = tungstenite::client::IntoClientRequest::into_client_request(url)?;
-    request
-        .headers_mut()
-        .insert("Origin", "http://docker".parse().unwrap());
+    request.headers_mut().insert("Origin", "http://docker".parse().unwrap());
     Ok(client_async(request, stream).await?.0)
 }
 
@@ -57,9 +48,7 @@ fn output_comes_raw_and_ends_with_the_container() {
     let seen = block_on(async {
         let mut socket = attach(&container.id, "stream=1&stdout=1").await.unwrap();
         let path = container.path("/start");
-        tokio::task::spawn_blocking(move || post(&path).expect(204))
-            .await
-            .unwrap();
+        tokio::task::spawn_blocking(move || post(&path).expect(204)).await.unwrap();
         read(&mut socket, None).await
     });
     assert_eq!(seen, "hello\nagain\n", "no frames of attach inside");

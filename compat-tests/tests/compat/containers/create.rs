@@ -43,10 +43,7 @@ fn create_gives_an_id_and_warnings() {
     let id = reply["Id"].as_str().unwrap();
     let _guard = Container::adopt(id);
     assert_eq!(id.len(), 64);
-    assert!(
-        id.bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    );
+    assert!(id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
     assert_eq!(reply["Warnings"], json!([]));
 }
 
@@ -84,18 +81,14 @@ fn a_bad_name_is_refused() {
     for name in ["a b", "-x", "_x", "ä", "a/b", "x:y"] {
         let path = format!("/containers/create?name={}", encode(name));
         let body = json!({ "Image": BUSYBOX, "Cmd": ["true"] });
-        post_json(&path, &body).refuses(
-            400,
-            &format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
-        );
+        post_json(&path, &body)
+            .refuses(400, &format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
     }
 }
 
 fn a_missing_image_is_not_found() {
-    refused(&json!({ "Image": "compat/nope", "Cmd": ["true"] }))
-        .refuses(404, "No such image: compat/nope:latest");
-    refused(&json!({ "Image": "compat/nope:1", "Cmd": ["true"] }))
-        .refuses(404, "No such image: compat/nope:1");
+    refused(&json!({ "Image": "compat/nope", "Cmd": ["true"] })).refuses(404, "No such image: compat/nope:latest");
+    refused(&json!({ "Image": "compat/nope:1", "Cmd": ["true"] })).refuses(404, "No such image: compat/nope:1");
 }
 
 fn a_bad_reference_is_refused() {
@@ -118,12 +111,7 @@ fn no_command_is_refused() {
 
 fn an_image_id_is_as_good_as_a_name() {
     let id = vch_compat_tests::image::busybox().id();
-    for name in [
-        id.as_str(),
-        &id[7..],
-        &id[7..19],
-        "docker.io/compat/busybox",
-    ] {
+    for name in [id.as_str(), &id[7..], &id[7..19], "docker.io/compat/busybox"] {
         let container = Container::create(json!({ "Image": name, "Cmd": ["true"] }));
         let inspected = container.inspect();
         assert_eq!(inspected["Image"], json!(id));
@@ -144,14 +132,8 @@ fn entrypoint_and_command_of_the_image_are_merged() {
     };
     assert_eq!(output(json!({})), "entry image\n");
     assert_eq!(output(json!({ "Cmd": ["own"] })), "entry own\n");
-    assert_eq!(
-        output(json!({ "Entrypoint": ["echo", "other"] })),
-        "other\n"
-    );
-    assert_eq!(
-        output(json!({ "Entrypoint": ["echo", "other"], "Cmd": ["own"] })),
-        "other own\n"
-    );
+    assert_eq!(output(json!({ "Entrypoint": ["echo", "other"] })), "other\n");
+    assert_eq!(output(json!({ "Entrypoint": ["echo", "other"], "Cmd": ["own"] })), "other own\n");
     assert_eq!(
         output(json!({ "Entrypoint": [""], "Cmd": ["echo", "bare"] })),
         "bare\n",
@@ -191,22 +173,10 @@ fn a_missing_network_is_refused_at_the_latest_by_start() {
 
 fn bad_limits_are_refused() {
     for (host, words) in [
-        (
-            json!({ "Memory": 1 << 20 }),
-            "minimum memory limit allowed is",
-        ),
-        (
-            json!({ "Memory": 64 << 20, "MemorySwap": 32 << 20 }),
-            "minimum memoryswap limit should be larger than",
-        ),
-        (
-            json!({ "NanoCpus": 1_000_000_000_000_i64 }),
-            "range of CPUs is from",
-        ),
-        (
-            json!({ "NanoCpus": 500_000_000, "CpuQuota": 5000 }),
-            "conflicting options",
-        ),
+        (json!({ "Memory": 1 << 20 }), "minimum memory limit allowed is"),
+        (json!({ "Memory": 64 << 20, "MemorySwap": 32 << 20 }), "minimum memoryswap limit should be larger than"),
+        (json!({ "NanoCpus": 1_000_000_000_000_i64 }), "range of CPUs is from"),
+        (json!({ "NanoCpus": 500_000_000, "CpuQuota": 5000 }), "conflicting options"),
         (json!({ "ShmSize": -1 }), "SHM size can not be less than 0"),
         (json!({ "OomScoreAdj": 2000 }), "oom score"),
     ] {
@@ -216,19 +186,14 @@ fn bad_limits_are_refused() {
 
 fn auto_remove_with_a_restart_policy_is_refused() {
     let host = json!({ "AutoRemove": true, "RestartPolicy": { "Name": "always" } });
-    refused(&json!({ "Cmd": ["true"], "HostConfig": host })).refuses(
-        400,
-        "can't create 'AutoRemove' container with restart policy",
-    );
+    refused(&json!({ "Cmd": ["true"], "HostConfig": host }))
+        .refuses(400, "can't create 'AutoRemove' container with restart policy");
 }
 
 fn a_bad_restart_policy_is_refused() {
-    let with = |policy: Value| {
-        refused(&json!({ "Cmd": ["true"], "HostConfig": { "RestartPolicy": policy } }))
-    };
+    let with = |policy: Value| refused(&json!({ "Cmd": ["true"], "HostConfig": { "RestartPolicy": policy } }));
     with(json!({ "Name": "frobnicate" })).refuses(400, "invalid restart policy");
-    with(json!({ "Name": "always", "MaximumRetryCount": 3 }))
-        .refuses(400, "maximum retry count can");
+    with(json!({ "Name": "always", "MaximumRetryCount": 3 })).refuses(400, "maximum retry count can");
     with(json!({ "Name": "on-failure", "MaximumRetryCount": -1 }))
         .refuses(400, "maximum retry count cannot be negative");
 }
@@ -240,10 +205,8 @@ fn a_bad_capability_is_refused_at_the_latest_by_start() {
 }
 
 fn a_relative_working_directory_is_refused() {
-    refused(&json!({ "Cmd": ["true"], "WorkingDir": "relative" })).refuses(
-        400,
-        "the working directory 'relative' is invalid, it needs to be an absolute path",
-    );
+    refused(&json!({ "Cmd": ["true"], "WorkingDir": "relative" }))
+        .refuses(400, "the working directory 'relative' is invalid, it needs to be an absolute path");
 }
 
 fn a_failed_create_frees_the_name() {
@@ -256,9 +219,7 @@ fn a_failed_create_frees_the_name() {
 }
 
 fn twenty_at_once_get_twenty_ids() {
-    let threads: Vec<_> = (0..20)
-        .map(|_| std::thread::spawn(|| Container::sh("true")))
-        .collect();
+    let threads: Vec<_> = (0..20).map(|_| std::thread::spawn(|| Container::sh("true"))).collect();
     let made: Vec<Container> = threads.into_iter().map(|t| t.join().unwrap()).collect();
     let ids: std::collections::HashSet<&str> = made.iter().map(|c| c.id.as_str()).collect();
     assert_eq!(ids.len(), 20);

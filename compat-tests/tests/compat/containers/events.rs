@@ -22,19 +22,12 @@ pub(super) fn tests() -> Vec<Test> {
 /// Events since `since` of what `filter` names, up to now.
 #[track_caller]
 fn past(since: f64, filter: &Value) -> Vec<Value> {
-    let path = format!(
-        "/events?since={since:.9}&until={:.9}&{}",
-        now(),
-        filters(filter)
-    );
+    let path = format!("/events?since={since:.9}&until={:.9}&{}", now(), filters(filter));
     get(&path).expect(200).json_lines()
 }
 
 fn actions(events: &[Value]) -> Vec<&str> {
-    events
-        .iter()
-        .map(|e| e["Action"].as_str().unwrap())
-        .collect()
+    events.iter().map(|e| e["Action"].as_str().unwrap()).collect()
 }
 
 /// Past events of a container, once `action` is among them.
@@ -74,10 +67,7 @@ fn an_event_has_what_clients_read() {
     assert_eq!(event["Type"], "container");
     assert_eq!(event["Action"], "create");
     assert_eq!(event["Actor"]["ID"], json!(container.id));
-    assert_eq!(
-        event["Actor"]["Attributes"],
-        json!({ "image": BUSYBOX, "name": name, "team": "blue" })
-    );
+    assert_eq!(event["Actor"]["Attributes"], json!({ "image": BUSYBOX, "name": name, "team": "blue" }));
     assert_eq!(event["scope"], "local");
     let (seconds, nanos) = (event["time"].as_i64(), event["timeNano"].as_i64());
     assert_eq!(seconds, nanos.map(|n| n / 1_000_000_000));
@@ -129,20 +119,13 @@ fn an_exec_tells_its_command() {
     container.exec_sh("exit 4");
     let events = once(since, &container, "exec_die");
     let actions = actions(&events);
-    assert!(
-        actions.contains(&"exec_create: sh -c exit 4"),
-        "{actions:?}"
-    );
+    assert!(actions.contains(&"exec_create: sh -c exit 4"), "{actions:?}");
     assert!(actions.contains(&"exec_start: sh -c exit 4"), "{actions:?}");
     let die = events.iter().find(|e| e["Action"] == "exec_die").unwrap();
     assert_eq!(die["Actor"]["Attributes"]["exitCode"], "4");
     assert!(die["Actor"]["Attributes"]["execID"].is_string());
     let filter = json!({ "container": [container.id], "event": ["exec_create"] });
-    assert_eq!(
-        past(since, &filter).len(),
-        1,
-        "a filter takes the bare word"
-    );
+    assert_eq!(past(since, &filter).len(), 1, "a filter takes the bare word");
 }
 
 fn rename_tells_the_old_name() {
@@ -176,38 +159,17 @@ fn filters_by_type_event_label_and_image() {
     let container = Container::create(json!({ "Cmd": ["true"], "Labels": { &label: "x" } }));
     container.run();
     once(since, &container, "die");
-    let of = |filter: Value| {
-        actions(&past(since, &filter))
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
+    let of = |filter: Value| actions(&past(since, &filter)).into_iter().map(str::to_owned).collect::<Vec<_>>();
     let mine = json!(format!("{label}=x"));
     assert_eq!(of(json!({ "label": [mine] })), ["create", "start", "die"]);
-    assert_eq!(
-        of(json!({ "label": [label], "event": ["start"] })),
-        ["start"]
-    );
-    assert_eq!(
-        of(json!({ "label": [label], "event": ["start", "die"] })),
-        ["start", "die"]
-    );
-    assert_eq!(
-        of(json!({ "label": [label], "type": ["container"] })).len(),
-        3
-    );
+    assert_eq!(of(json!({ "label": [label], "event": ["start"] })), ["start"]);
+    assert_eq!(of(json!({ "label": [label], "event": ["start", "die"] })), ["start", "die"]);
+    assert_eq!(of(json!({ "label": [label], "type": ["container"] })).len(), 3);
     assert!(of(json!({ "label": [label], "type": ["image"] })).is_empty());
     for image in [BUSYBOX, "compat/busybox"] {
-        assert_eq!(
-            of(json!({ "label": [label], "image": [image] })).len(),
-            3,
-            "{image}"
-        );
+        assert_eq!(of(json!({ "label": [label], "image": [image] })).len(), 3, "{image}");
     }
-    assert_eq!(
-        of(json!({ "label": [label], "container": [&container.id[..12]] })).len(),
-        3
-    );
+    assert_eq!(of(json!({ "label": [label], "container": [&container.id[..12]] })).len(), 3);
     assert_eq!(of(json!({ "label": [label], "scope": ["local"] })).len(), 3);
 }
 
@@ -220,12 +182,7 @@ fn the_past_can_be_asked_for() {
     assert_eq!(actions(&past(before, &filter)), ["create", "start", "die"]);
     assert!(past(now(), &filter).is_empty());
     // Whole seconds, and an end in the past that ends the reply.
-    let path = format!(
-        "/events?since={:.0}&until={:.0}&{}",
-        before.floor() - 1.0,
-        now() + 1.0,
-        filters(&filter)
-    );
+    let path = format!("/events?since={:.0}&until={:.0}&{}", before.floor() - 1.0, now() + 1.0, filters(&filter));
     let begun = Instant::now();
     assert_eq!(get(&path).expect(200).json_lines().len(), 3);
     assert!(begun.elapsed() < SOON);
@@ -241,21 +198,12 @@ fn image_events() {
     delete(&format!("/images/{}?force=1", image.id())).expect(200);
     let filter = json!({ "type": ["image"] });
     let events = past(since, &filter);
-    let mine: Vec<&Value> = events
-        .iter()
-        .filter(|e| e["Actor"]["ID"] == json!(image.id()))
-        .collect();
+    let mine: Vec<&Value> = events.iter().filter(|e| e["Actor"]["ID"] == json!(image.id())).collect();
     let actions: Vec<&str> = mine.iter().map(|e| e["Action"].as_str().unwrap()).collect();
-    assert!(
-        actions.contains(&"load") || actions.contains(&"tag"),
-        "{actions:?}"
-    );
+    assert!(actions.contains(&"load") || actions.contains(&"tag"), "{actions:?}");
     assert!(actions.contains(&"tag"), "{actions:?}");
     assert!(actions.contains(&"untag"), "{actions:?}");
     assert!(actions.contains(&"delete"), "{actions:?}");
     let tagged = mine.iter().find(|e| e["Action"] == "tag").unwrap();
-    assert!(
-        tagged["Actor"]["Attributes"]["name"].is_string(),
-        "{tagged}"
-    );
+    assert!(tagged["Actor"]["Attributes"]["name"].is_string(), "{tagged}");
 }

@@ -28,9 +28,8 @@ pub(super) fn tests() -> Vec<Test> {
         it_is_listed_in_the_containers_inspect,
         orphans_are_reaped,
     ];
-    // runc before 1.2 may fail to raise capabilities over those of the container.
-    let ours = tests![a_privileged_one_has_all_capabilities].into_iter();
-    tests.extend(ours.map(Test::ours_only));
+    let all = tests![a_privileged_one_has_all_capabilities].into_iter();
+    tests.extend(all.map(Test::needs_all_capabilities));
     let strict = tests![a_missing_program_says_so_in_the_stream_and_exits_127];
     let reason = "gave 126, and the runtime's words";
     tests.extend(strict.into_iter().map(|t| t.older_differs(42, reason)));
@@ -52,15 +51,8 @@ fn output_and_exit_code() {
     let container = Container::idle();
     let (code, output) = container.exec_sh("echo out; echo err >&2; exit 7");
     assert_eq!(code, 7);
-    assert_eq!(
-        (output.out(), output.err()),
-        ("out\n".into(), "err\n".into())
-    );
-    assert_eq!(
-        container.logs().out(),
-        "ready\n",
-        "not in the container's logs"
-    );
+    assert_eq!((output.out(), output.err()), ("out\n".into(), "err\n".into()));
+    assert_eq!(container.logs().out(), "ready\n", "not in the container's logs");
 }
 
 fn input_goes_in_and_its_end_too() {
@@ -142,18 +134,9 @@ fn options_reach_the_process() {
 fn user_by_name_number_and_group() {
     let container = Container::idle();
     for (user, shown) in [
-        (
-            "app",
-            "uid=1000(app) gid=1001(app) groups=1001(app),2000(extra)\n",
-        ),
-        (
-            "1000",
-            "uid=1000(app) gid=1001(app) groups=1001(app),2000(extra)\n",
-        ),
-        (
-            "app:extra",
-            "uid=1000(app) gid=2000(extra) groups=2000(extra)\n",
-        ),
+        ("app", "uid=1000(app) gid=1001(app) groups=1001(app),2000(extra)\n"),
+        ("1000", "uid=1000(app) gid=1001(app) groups=1001(app),2000(extra)\n"),
+        ("app:extra", "uid=1000(app) gid=2000(extra) groups=2000(extra)\n"),
         ("4242:4343", "uid=4242 gid=4343 groups=4343\n"),
     ] {
         let id = container.exec(&json!({ "AttachStdout": true, "User": user, "Cmd": ["id"] }));
@@ -167,10 +150,7 @@ fn without_upgrade_the_reply_is_200() {
     let id = container.exec(&json!({ "AttachStdout": true, "Cmd": ["echo", "hello"] }));
     let mut live = open("POST", &format!("/exec/{id}/start"), Some(&start()));
     assert_eq!(live.head.status, 200);
-    assert_eq!(
-        live.head.header("Content-Type"),
-        Some("application/vnd.docker.raw-stream")
-    );
+    assert_eq!(live.head.header("Content-Type"), Some("application/vnd.docker.raw-stream"));
     assert_eq!(frames::all(&mut live.body).out(), "hello\n");
 }
 
@@ -194,10 +174,7 @@ fn a_missing_program_says_so_in_the_stream_and_exits_127() {
     let mut live = open("POST", &format!("/exec/{id}/start"), Some(&start()));
     let mut text = String::new();
     live.body.read_to_string(&mut text).unwrap();
-    assert!(
-        text.contains("executable file not found in $PATH"),
-        "{text}"
-    );
+    assert!(text.contains("executable file not found in $PATH"), "{text}");
     assert_eq!(inspect(&id)["ExitCode"], 127);
 }
 
@@ -218,8 +195,7 @@ fn on_a_stopped_container_is_a_conflict() {
 }
 
 fn a_missing_container_is_not_found() {
-    post_json("/containers/no-such/exec", &json!({ "Cmd": ["true"] }))
-        .refuses(404, "No such container: no-such");
+    post_json("/containers/no-such/exec", &json!({ "Cmd": ["true"] })).refuses(404, "No such container: no-such");
 }
 
 fn a_missing_exec_is_not_found() {
@@ -232,9 +208,7 @@ fn an_exec_cannot_start_twice() {
     let container = Container::idle();
     let id = container.exec(&json!({ "AttachStdout": true, "Cmd": ["sleep", "1000"] }));
     let (_, _held) = exec_start(&id, &start());
-    eventually(SOON, "the exec runs", || {
-        (inspect(&id)["Pid"].as_i64() > Some(0)).then_some(())
-    });
+    eventually(SOON, "the exec runs", || (inspect(&id)["Pid"].as_i64() > Some(0)).then_some(()));
     // Detached, since otherwise the connection is handed over first and the words go into the stream.
     let detached = json!({ "Detach": true });
     let again = post_json(&format!("/exec/{id}/start"), &detached);
@@ -269,17 +243,13 @@ fn it_ends_with_its_container() {
 }
 
 fn it_sees_the_containers_processes_and_files() {
-    let container =
-        Container::sh("echo mark > /mark; trap 'exit 0' TERM; sleep 99999 & echo ready; wait");
+    let container = Container::sh("echo mark > /mark; trap 'exit 0' TERM; sleep 99999 & echo ready; wait");
     container.start();
     container.until_logged("ready");
     let (_, output) = container.exec_sh("cat /mark; tr '\\0' ' ' < /proc/1/cmdline; hostname");
     let shown = output.out();
     assert!(shown.starts_with("mark\nsh -c echo mark"), "{shown}");
-    assert!(
-        shown.ends_with(&format!("{}\n", &container.id[..12])),
-        "{shown}"
-    );
+    assert!(shown.ends_with(&format!("{}\n", &container.id[..12])), "{shown}");
 }
 
 fn many_at_once() {
@@ -318,8 +288,7 @@ fn resize_needs_numbers_and_a_running_exec() {
     }));
     let (_, mut body) = exec_start(&id, &json!({ "Tty": true }));
     post(&format!("/exec/{id}/resize?h=x&w=80")).refuses(400, "invalid");
-    let resized =
-        || (post(&format!("/exec/{id}/resize?h=33&w=111")).head.status < 300).then_some(());
+    let resized = || (post(&format!("/exec/{id}/resize?h=33&w=111")).head.status < 300).then_some(());
     eventually(SOON, "the size is taken", resized);
     body.write(b"stty size; exit\n");
     let mut seen = String::new();

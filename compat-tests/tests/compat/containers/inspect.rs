@@ -20,10 +20,7 @@ fn it_has_what_clients_read() {
     let container = Container::sh("true");
     let inspected = container.inspect();
     assert_eq!(inspected["Id"], json!(container.id));
-    assert_eq!(
-        inspected["Image"],
-        json!(vch_compat_tests::image::busybox().id())
-    );
+    assert_eq!(inspected["Image"], json!(vch_compat_tests::image::busybox().id()));
     assert_eq!(inspected["Path"], "sh");
     assert_eq!(inspected["Args"], json!(["-c", "true"]));
     assert_is_a_time(&inspected["Created"]);
@@ -99,47 +96,21 @@ fn what_was_asked_for_is_told_back() {
 fn defaults_are_dockers() {
     let inspected = Container::sh("true").inspect();
     let host = &inspected["HostConfig"];
-    assert_eq!(
-        host["RestartPolicy"],
-        json!({ "Name": "", "MaximumRetryCount": 0 })
-    );
+    assert_eq!(host["RestartPolicy"], json!({ "Name": "", "MaximumRetryCount": 0 }));
     assert_eq!(host["ShmSize"], 64 << 20);
     assert_eq!(host["Memory"], 0);
     assert_eq!(host["PidsLimit"], Value::Null);
-    for key in [
-        "Privileged",
-        "AutoRemove",
-        "ReadonlyRootfs",
-        "PublishAllPorts",
-    ] {
+    for key in ["Privileged", "AutoRemove", "ReadonlyRootfs", "PublishAllPorts"] {
         assert_eq!(host[key], false, "{key}");
     }
-    for key in [
-        "Binds",
-        "CapAdd",
-        "CapDrop",
-        "Links",
-        "VolumesFrom",
-        "GroupAdd",
-    ] {
+    for key in ["Binds", "CapAdd", "CapDrop", "Links", "VolumesFrom", "GroupAdd"] {
         assert_eq!(host[key], Value::Null, "{key}");
     }
-    for masked in [
-        "/proc/kcore",
-        "/proc/keys",
-        "/proc/timer_list",
-        "/sys/firmware",
-    ] {
+    for masked in ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"] {
         let list = host["MaskedPaths"].as_array().unwrap();
         assert!(list.contains(&json!(masked)), "{masked} in {list:?}");
     }
-    for path in [
-        "/proc/bus",
-        "/proc/fs",
-        "/proc/irq",
-        "/proc/sys",
-        "/proc/sysrq-trigger",
-    ] {
+    for path in ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"] {
         let list = host["ReadonlyPaths"].as_array().unwrap();
         assert!(list.contains(&json!(path)), "{path} in {list:?}");
     }
@@ -210,12 +181,8 @@ fn the_docker_program_can_format_it() {
     use vch_compat_tests::cli::docker;
     let container = Container::sh("exit 3");
     container.run();
-    let format =
-        "{{.State.Status}} {{.State.ExitCode}} {{json .Config.Cmd}} {{.HostConfig.NetworkMode}}";
+    let format = "{{.State.Status}} {{.State.ExitCode}} {{json .Config.Cmd}} {{.HostConfig.NetworkMode}}";
     let shown = docker(&["inspect", "--format", format, &container.id]).ok();
-    assert!(
-        shown.starts_with(r#"exited 3 ["sh","-c","exit 3"] "#),
-        "{shown}"
-    );
+    assert!(shown.starts_with(r#"exited 3 ["sh","-c","exit 3"] "#), "{shown}");
     docker(&["inspect", "compat-no-such"]).fails(1, "no such object: compat-no-such");
 }

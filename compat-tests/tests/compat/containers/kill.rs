@@ -20,10 +20,7 @@ fn kill_ends_with_137() {
     container.post("/kill").expect(204);
     assert_eq!(container.wait(), 137);
     let state = container.inspect()["State"].clone();
-    assert_eq!(
-        (&state["Status"], &state["ExitCode"]),
-        (&json!("exited"), &json!(137))
-    );
+    assert_eq!((&state["Status"], &state["ExitCode"]), (&json!("exited"), &json!(137)));
     assert_eq!(state["OOMKilled"], false);
 }
 
@@ -33,9 +30,7 @@ fn a_signal_by_any_of_its_names() {
     container.start();
     container.until_logged("ready");
     for (times, signal) in ["SIGUSR1", "USR1", "usr1", "10"].iter().enumerate() {
-        container
-            .post(&format!("/kill?signal={signal}"))
-            .expect(204);
+        container.post(&format!("/kill?signal={signal}")).expect(204);
         let seen = || (container.logs().out().matches("got").count() == times + 1).then_some(());
         eventually(SOON, &format!("signal {signal} arrives"), seen);
     }

@@ -36,10 +36,8 @@ fn ids(entries: &[Value]) -> Vec<&str> {
 fn an_entry_has_what_clients_read() {
     let label = unique("entry");
     let path = format!("/containers/create?name={label}");
-    let container = Container::create_as(
-        &path,
-        json!({ "Cmd": ["sleep", "1000"], "Labels": { &label: "x", "other": "" } }),
-    );
+    let container =
+        Container::create_as(&path, json!({ "Cmd": ["sleep", "1000"], "Labels": { &label: "x", "other": "" } }));
     container.start();
     let entries = list("", &label);
     assert_eq!(entries.len(), 1);
@@ -47,10 +45,7 @@ fn an_entry_has_what_clients_read() {
     assert_eq!(entry["Id"], json!(container.id));
     assert_eq!(entry["Names"], json!([format!("/{label}")]));
     assert_eq!(entry["Image"], json!(BUSYBOX));
-    assert_eq!(
-        entry["ImageID"],
-        json!(vch_compat_tests::image::busybox().id())
-    );
+    assert_eq!(entry["ImageID"], json!(vch_compat_tests::image::busybox().id()));
     assert_eq!(entry["Command"], "sleep 1000");
     assert_eq!(entry["State"], "running");
     assert_eq!(entry["Ports"], json!([]));
@@ -107,38 +102,19 @@ fn limit_takes_the_newest_of_all() {
 
 fn size_is_told_where_asked_for() {
     let label = unique("size");
-    let container = labelled(
-        &label,
-        json!(["sh", "-c", "head -c 300000 /dev/urandom > /file"]),
-    );
+    let container = labelled(&label, json!(["sh", "-c", "head -c 300000 /dev/urandom > /file"]));
     container.run();
     let entry = &list("all=1&size=1", &label)[0];
     assert!(entry["SizeRw"].as_i64() >= Some(300_000), "{entry}");
-    assert!(
-        entry["SizeRootFs"].as_i64() > entry["SizeRw"].as_i64(),
-        "{entry}"
-    );
+    assert!(entry["SizeRootFs"].as_i64() > entry["SizeRw"].as_i64(), "{entry}");
 }
 
 fn status_is_told_in_words() {
     let label = unique("status");
     let container = labelled(&label, json!(["sh", "-c", "exit 3"]));
-    let status = || {
-        list("all=1", &label)[0]["Status"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    let state = || {
-        list("all=1", &label)[0]["State"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    assert_eq!(
-        (status().as_str(), state().as_str()),
-        ("Created", "created")
-    );
+    let status = || list("all=1", &label)[0]["Status"].as_str().unwrap().to_owned();
+    let state = || list("all=1", &label)[0]["State"].as_str().unwrap().to_owned();
+    assert_eq!((status().as_str(), state().as_str()), ("Created", "created"));
     container.run();
     assert!(status().starts_with("Exited (3) "), "{}", status());
     assert!(status().ends_with(" ago"), "{}", status());

@@ -57,18 +57,9 @@ fn by_name_as_a_pattern() {
     let mut expected = [a.id.clone(), b.id.clone()];
     expected.sort();
     assert_eq!(both, expected, "part of a name is enough");
-    assert_eq!(
-        found(json!({ "name": [format!("^/?{name}-a$")] })),
-        [a.id.clone()]
-    );
-    assert_eq!(
-        found(json!({ "name": [format!("/{name}-b")] })),
-        [b.id.clone()]
-    );
-    assert_eq!(
-        found(json!({ "name": [format!("{name}-[b-z]")] })),
-        [b.id.clone()]
-    );
+    assert_eq!(found(json!({ "name": [format!("^/?{name}-a$")] })), [a.id.clone()]);
+    assert_eq!(found(json!({ "name": [format!("/{name}-b")] })), [b.id.clone()]);
+    assert_eq!(found(json!({ "name": [format!("{name}-[b-z]")] })), [b.id.clone()]);
     let several = json!({ "name": [format!("{name}-a"), format!("{name}-b")] });
     assert_eq!(found(several).len(), 2, "several names are joined by or");
     assert!(found(json!({ "name": [format!("^{name}$")] })).is_empty());
@@ -82,10 +73,7 @@ fn by_label_joined_by_and() {
     assert_eq!(found(json!({ "label": [one] })).len(), 2);
     assert_eq!(found(json!({ "label": [format!("{one}=1")] })).len(), 2);
     assert_eq!(found(json!({ "label": [one, two] })), [a.id.clone()]);
-    assert_eq!(
-        found(json!({ "label": [format!("{one}=1"), format!("{two}=2")] })),
-        [a.id.clone()]
-    );
+    assert_eq!(found(json!({ "label": [format!("{one}=1"), format!("{two}=2")] })), [a.id.clone()]);
     assert!(found(json!({ "label": [format!("{two}=3")] })).is_empty());
     drop(b);
 }
@@ -151,10 +139,7 @@ fn by_before_and_since() {
     let query = filters(&json!({ "before": ["no-such"] }));
     let reply = get(&format!("/containers/json?all=1&{query}"));
     let status = reply.head.status;
-    assert!(
-        matches!(status, 404 | 500),
-        "dockerd's versions differ: {status}"
-    );
+    assert!(matches!(status, 404 | 500), "dockerd's versions differ: {status}");
     reply.refuses(status, "no such container");
 }
 
@@ -230,24 +215,15 @@ fn in_the_older_form_of_a_map() {
 
 fn bad_values_are_refused() {
     for (filter, words) in [
-        (
-            json!({ "status": ["frobnicated"] }),
-            "invalid filter 'status=frobnicated'",
-        ),
-        (
-            json!({ "health": ["frobnicated"] }),
-            "invalid filter 'health=frobnicated'",
-        ),
+        (json!({ "status": ["frobnicated"] }), "invalid filter 'status=frobnicated'"),
+        (json!({ "health": ["frobnicated"] }), "invalid filter 'health=frobnicated'"),
     ] {
         let query = filters(&filter);
         let reply = get(&format!("/containers/json?all=1&{query}"));
         let status = reply.head.status;
         assert!(matches!(status, 400 | 500), "{status}");
         let text = reply.text().to_lowercase();
-        assert!(
-            text.contains(words) || text.contains("unrecognised filter value"),
-            "{text}"
-        );
+        assert!(text.contains(words) || text.contains("unrecognised filter value"), "{text}");
     }
     for (key, value) in [("exited", "many"), ("is-task", "perhaps")] {
         let query = filters(&json!({ key: [value] }));

@@ -45,10 +45,7 @@ fn streams_are_kept_apart() {
     assert_eq!(both.out(), "one\nthree\n");
     assert_eq!(both.err(), "two\n");
     let out = only("stdout=1");
-    assert_eq!(
-        (out.out().as_str(), out.err().as_str()),
-        ("one\nthree\n", "")
-    );
+    assert_eq!((out.out().as_str(), out.err().as_str()), ("one\nthree\n", ""));
     let err = only("stderr=true&stdout=0");
     assert_eq!((err.out().as_str(), err.err().as_str()), ("", "two\n"));
 }
@@ -88,11 +85,7 @@ fn timestamps_are_of_fixed_width() {
     assert_eq!(shown.lines().count(), 5);
     for (n, line) in shown.lines().enumerate() {
         let (stamp, rest) = line.split_once(' ').unwrap();
-        assert_eq!(
-            stamp.len(),
-            "2006-01-02T15:04:05.000000000Z".len(),
-            "{stamp}"
-        );
+        assert_eq!(stamp.len(), "2006-01-02T15:04:05.000000000Z".len(), "{stamp}");
         assert!(stamp.ends_with('Z'), "{stamp}");
         crate::time::assert_is_a_time(&json!(stamp));
         assert_eq!(rest, format!("line {}", n + 1));
@@ -100,26 +93,17 @@ fn timestamps_are_of_fixed_width() {
 }
 
 fn since_and_until_cut() {
-    let container =
-        Container::sh("echo early; while [ ! -e /go ]; do sleep 0.1; done; echo late; sleep 1000");
+    let container = Container::sh("echo early; while [ ! -e /go ]; do sleep 0.1; done; echo late; sleep 1000");
     container.start();
     container.until_logged("early");
     // A moment between the two lines: the first is logged, the second not asked for yet.
     let between = now() + 0.05;
-    eventually(SOON, "the mark has passed", || {
-        (now() > between + 0.05).then_some(())
-    });
+    eventually(SOON, "the mark has passed", || (now() > between + 0.05).then_some(()));
     container.exec_sh("touch /go");
     container.until_logged("late");
     let mark = format!("{between:.9}");
-    assert_eq!(
-        text(&container, &format!("stdout=1&since={mark}")),
-        "late\n"
-    );
-    assert_eq!(
-        text(&container, &format!("stdout=1&until={mark}")),
-        "early\n"
-    );
+    assert_eq!(text(&container, &format!("stdout=1&since={mark}")), "late\n");
+    assert_eq!(text(&container, &format!("stdout=1&until={mark}")), "early\n");
     let whole = between as u64 + 3600;
     assert_eq!(text(&container, &format!("stdout=1&since={whole}")), "");
 }
@@ -161,19 +145,11 @@ fn follow_from_before_the_start() {
 }
 
 fn follow_with_tail_starts_at_the_end() {
-    let container =
-        Container::sh("seq 1 10; echo ready; while [ ! -e /go ]; do sleep 0.1; done; echo end");
+    let container = Container::sh("seq 1 10; echo ready; while [ ! -e /go ]; do sleep 0.1; done; echo end");
     container.start();
     container.until_logged("ready");
-    let mut live = open(
-        "GET",
-        &container.path("/logs?stdout=1&follow=1&tail=2"),
-        None,
-    );
-    assert_eq!(
-        frames::until(&mut live.body, "ready\n").out(),
-        "10\nready\n"
-    );
+    let mut live = open("GET", &container.path("/logs?stdout=1&follow=1&tail=2"), None);
+    assert_eq!(frames::until(&mut live.body, "ready\n").out(), "10\nready\n");
     container.exec_sh("touch /go");
     assert_eq!(frames::all(&mut live.body).out(), "end\n");
 }
@@ -208,10 +184,7 @@ fn a_long_line_comes_whole() {
 fn binary_output_comes_as_it_is() {
     let container = Container::sh("printf '\\001\\002\\n\\033[0m\\r\\n'");
     container.run();
-    assert_eq!(
-        text(&container, "stdout=1").as_bytes(),
-        b"\x01\x02\n\x1b[0m\r\n"
-    );
+    assert_eq!(text(&container, "stdout=1").as_bytes(), b"\x01\x02\n\x1b[0m\r\n");
 }
 
 fn they_outlive_a_stop_and_span_restarts() {

@@ -71,10 +71,7 @@ fn what_was_removed_is_gone_everywhere() {
     get(&container.path("/logs?stdout=1")).expect(404);
     container.post("/start").expect(404);
     container.post("/wait").expect(404);
-    let listed = get(&format!(
-        "/containers/json?all=1&{}",
-        filters(&json!({ "id": [container.id] }))
-    ));
+    let listed = get(&format!("/containers/json?all=1&{}", filters(&json!({ "id": [container.id] }))));
     assert_eq!(listed.expect(200).json(), json!([]));
 }
 
@@ -82,17 +79,12 @@ fn twice_at_once_removes_it_once() {
     let container = Container::idle();
     let path = container.path("?force=1");
     let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let calls: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| delete(&path).head.status))
-            .collect();
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| delete(&path).head.status)).collect();
         calls.into_iter().map(|c| c.join().unwrap()).collect()
     });
     let gone = || (get(&container.path("/json")).head.status == 404).then_some(());
     eventually(SOON, "the container is removed", gone);
     assert!(statuses.contains(&204), "{statuses:?}");
     // Those that came too late: not found any more, or a removal under way.
-    assert!(
-        statuses.iter().all(|s| matches!(s, 204 | 404 | 409)),
-        "{statuses:?}"
-    );
+    assert!(statuses.iter().all(|s| matches!(s, 204 | 404 | 409)), "{statuses:?}");
 }

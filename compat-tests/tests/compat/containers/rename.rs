@@ -44,10 +44,7 @@ fn a_taken_name_is_a_conflict() {
     let (first, second) = (named(&one), named(&two));
     second.post(&format!("/rename?name={one}")).refuses(
         409,
-        &format!(
-            "Conflict. The container name \"/{one}\" is already in use by container \"{}\"",
-            first.id
-        ),
+        &format!("Conflict. The container name \"/{one}\" is already in use by container \"{}\"", first.id),
     );
     assert_eq!(second.inspect()["Name"], json!(format!("/{two}")));
 }
@@ -55,9 +52,7 @@ fn a_taken_name_is_a_conflict() {
 fn a_bad_or_missing_name_is_refused() {
     let container = Container::sh("true");
     let name = container.inspect()["Name"].clone();
-    container
-        .post("/rename?name=a%20b")
-        .refuses(400, "a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+    container.post("/rename?name=a%20b").refuses(400, "a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
     container.post("/rename?name=").refuses(400, "");
     assert_eq!(container.inspect()["Name"], name);
 }
@@ -65,10 +60,9 @@ fn a_bad_or_missing_name_is_refused() {
 fn the_same_name_is_refused() {
     let name = unique("same");
     let container = named(&name);
-    container.post(&format!("/rename?name={name}")).refuses(
-        400,
-        "Renaming a container with the same name as its current name",
-    );
+    container
+        .post(&format!("/rename?name={name}"))
+        .refuses(400, "Renaming a container with the same name as its current name");
 }
 
 fn a_missing_container_is_not_found() {
@@ -78,12 +72,7 @@ fn a_missing_container_is_not_found() {
 fn a_container_goes_by_name_id_and_prefix() {
     let name = unique("many-names");
     let container = named(&name);
-    for known in [
-        name.as_str(),
-        &container.id,
-        &container.id[..12],
-        &container.id[..20],
-    ] {
+    for known in [name.as_str(), &container.id, &container.id[..12], &container.id[..20]] {
         let found = get(&format!("/containers/{known}/json")).expect(200).json();
         assert_eq!(found["Id"], json!(container.id), "{known}");
     }
@@ -95,9 +84,7 @@ fn a_name_wins_over_a_prefix_of_an_id() {
     let one = Container::sh("true");
     let prefix = one.id[..14].to_owned();
     let two = named(&prefix);
-    let found = get(&format!("/containers/{prefix}/json"))
-        .expect(200)
-        .json();
+    let found = get(&format!("/containers/{prefix}/json")).expect(200).json();
     assert_eq!(found["Id"], json!(two.id));
 }
 
@@ -108,12 +95,6 @@ fn an_ambiguous_prefix_is_refused() {
     let shared = "0123456789abcdef".chars().find(|d| starts(*d) > 1).unwrap();
     let reply = get(&format!("/containers/{shared}/json"));
     let status = reply.head.status;
-    assert!(
-        matches!(status, 400 | 500),
-        "dockerd's versions differ: {status}"
-    );
-    reply.refuses(
-        status,
-        &format!("Multiple IDs found with provided prefix: {shared}"),
-    );
+    assert!(matches!(status, 400 | 500), "dockerd's versions differ: {status}");
+    reply.refuses(status, &format!("Multiple IDs found with provided prefix: {shared}"));
 }

@@ -23,10 +23,7 @@ pub(super) fn tests() -> Vec<Test> {
 fn start_runs_the_command() {
     let (code, output) = Container::sh("echo out; echo err >&2; exit 7").run();
     assert_eq!(code, 7);
-    assert_eq!(
-        (output.out(), output.err()),
-        ("out\n".into(), "err\n".into())
-    );
+    assert_eq!((output.out(), output.err()), ("out\n".into(), "err\n".into()));
 }
 
 fn start_of_a_running_container_changes_nothing() {
@@ -66,10 +63,7 @@ fn fails_to_start(body: Value, status: u16, words: &str, code: i64) -> Container
     assert_eq!(state["Status"], "created", "{state}");
     assert_eq!(state["Running"], false, "{state}");
     assert_eq!(state["ExitCode"], code, "{state}");
-    assert!(
-        state["Error"].as_str().is_some_and(|e| !e.is_empty()),
-        "{state}"
-    );
+    assert!(state["Error"].as_str().is_some_and(|e| !e.is_empty()), "{state}");
     container
 }
 
@@ -89,10 +83,7 @@ fn a_directory_as_program_fails_the_start_with_126() {
     let container = Container::create(json!({ "Cmd": ["/etc"] }));
     let reply = container.post("/start").expect(400);
     let text = reply.text();
-    assert!(
-        text.contains("permission denied") || text.contains("is a directory"),
-        "{text}"
-    );
+    assert!(text.contains("permission denied") || text.contains("is a directory"), "{text}");
     assert_eq!(container.inspect()["State"]["ExitCode"], 126);
 }
 
@@ -103,11 +94,7 @@ fn a_missing_user_fails_the_start() {
     ] {
         let container = Container::create(json!({ "Cmd": ["true"], "User": user }));
         let reply = container.post("/start");
-        assert!(
-            matches!(reply.head.status, 400 | 500),
-            "dockerd's versions differ: {}",
-            reply.head.status
-        );
+        assert!(matches!(reply.head.status, 400 | 500), "dockerd's versions differ: {}", reply.head.status);
         assert!(reply.text().contains(words), "{}", reply.text());
         assert_eq!(container.inspect()["State"]["Running"], false);
     }
@@ -116,9 +103,7 @@ fn a_missing_user_fails_the_start() {
 fn a_failed_start_can_be_repeated() {
     let container = Container::create(json!({ "Cmd": ["no-such-program"] }));
     for _ in 0..3 {
-        container
-            .post("/start")
-            .refuses(400, "executable file not found");
+        container.post("/start").refuses(400, "executable file not found");
     }
     container.post("/wait").expect(200);
 }

@@ -24,17 +24,10 @@ pub(super) fn tests() -> Vec<Test> {
 
 /// A running container that says which signal it got and ends by it.
 fn telling(signals: &[&str], more: Value) -> Container {
-    let traps: String = signals
-        .iter()
-        .enumerate()
-        .map(|(n, name)| format!("trap 'echo {name}; exit {}' {name}; ", n + 1))
-        .collect();
+    let traps: String =
+        signals.iter().enumerate().map(|(n, name)| format!("trap 'echo {name}; exit {}' {name}; ", n + 1)).collect();
     let mut body = more;
-    body["Cmd"] = json!([
-        "sh",
-        "-c",
-        format!("{traps} sleep 100000 & echo ready; wait")
-    ]);
+    body["Cmd"] = json!(["sh", "-c", format!("{traps} sleep 100000 & echo ready; wait")]);
     let container = Container::create(body);
     container.start();
     container.until_logged("ready");
@@ -44,11 +37,7 @@ fn telling(signals: &[&str], more: Value) -> Container {
 /// A running container that ignores SIGTERM.
 fn stubborn(more: Value) -> Container {
     let mut body = more;
-    body["Cmd"] = json!([
-        "sh",
-        "-c",
-        "trap '' TERM; echo ready; while :; do sleep 0.2; done"
-    ]);
+    body["Cmd"] = json!(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.2; done"]);
     let container = Container::create(body);
     container.start();
     container.until_logged("ready");
@@ -110,10 +99,7 @@ fn stop_needs_a_number() {
     let container = Container::idle();
     let reply = container.post("/stop?t=soon");
     let status = reply.head.status;
-    assert!(
-        matches!(status, 400 | 500),
-        "dockerd's versions differ: {status}"
-    );
+    assert!(matches!(status, 400 | 500), "dockerd's versions differ: {status}");
     assert_eq!(container.inspect()["State"]["Running"], true);
 }
 

@@ -48,10 +48,7 @@ fn rest(body: &mut Body) -> String {
 fn a_terminal_is_raw_and_ends_lines_as_terminals_do() {
     let container = terminal("echo out; echo err >&2");
     let (head, mut body) = container.attach(ALL);
-    assert_eq!(
-        head.header("Content-Type"),
-        Some("application/vnd.docker.raw-stream")
-    );
+    assert_eq!(head.header("Content-Type"), Some("application/vnd.docker.raw-stream"));
     container.start();
     assert_eq!(rest(&mut body), "out\r\nerr\r\n");
 }
@@ -81,9 +78,7 @@ fn without_a_terminal_there_is_none() {
 }
 
 fn resize_reaches_the_process() {
-    let container = terminal(
-        "trap 'stty size' WINCH; echo ready; while [ ! -e /done ]; do sleep 0.1; done; echo end",
-    );
+    let container = terminal("trap 'stty size' WINCH; echo ready; while [ ! -e /done ]; do sleep 0.1; done; echo end");
     let (_, mut body) = container.attach(ALL);
     container.start();
     until(&mut body, "ready");
@@ -111,18 +106,13 @@ fn a_size_from_the_start() {
 fn resize_is_refused_where_it_cannot_be() {
     post("/containers/no-such/resize?h=1&w=1").refuses(404, "No such container: no-such");
     let container = terminal("true");
-    container
-        .post("/resize?h=24&w=80")
-        .refuses(409, "is not running");
-    container
-        .post("/resize?h=&w=80")
-        .refuses(400, "invalid syntax");
+    container.post("/resize?h=24&w=80").refuses(409, "is not running");
+    container.post("/resize?h=&w=80").refuses(400, "invalid syntax");
     container.post("/resize").refuses(400, "invalid syntax");
 }
 
 fn control_c_interrupts() {
-    let container =
-        terminal("trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.1; done");
+    let container = terminal("trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.1; done");
     let (_, mut body) = container.attach(ALL);
     container.start();
     until(&mut body, "ready");

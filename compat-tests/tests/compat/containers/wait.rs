@@ -37,10 +37,7 @@ fn headers_come_before_the_condition_holds() {
     // `open` returns once status line and headers are in: a late flush would hang here.
     let mut live = waiting(&container, "next-exit");
     assert_eq!(live.head.header("Content-Type"), Some("application/json"));
-    assert!(
-        live.body.is_silent_for(Duration::from_millis(500)),
-        "next-exit returned before the start"
-    );
+    assert!(live.body.is_silent_for(Duration::from_millis(500)), "next-exit returned before the start");
     container.start();
     assert_eq!(code(live), 3);
 }
@@ -73,10 +70,7 @@ fn removed_waits_for_the_removal() {
     let container = Container::sh("exit 5");
     let mut live = waiting(&container, "removed");
     container.run();
-    assert!(
-        live.body.is_silent_for(Duration::from_millis(300)),
-        "an exit is no removal"
-    );
+    assert!(live.body.is_silent_for(Duration::from_millis(300)), "an exit is no removal");
     delete(&container.path("")).expect(204);
     assert_eq!(code(live), 5);
 }

@@ -26,33 +26,16 @@ fn load_says_which_image() {
     let name = format!("compat/{}:latest", unique("said"));
     let image = small_image(Some(&name), &name, json!({}));
     let reply = post_bytes("/images/load?quiet=1", &image.archive()).expect(200);
-    let _guard = Loaded {
-        tag: name.clone(),
-        id: image.id(),
-    };
-    assert_eq!(
-        reply.head.header("Content-Type"),
-        Some("application/json"),
-        "{:?}",
-        reply.head
-    );
-    assert_eq!(
-        reply.json_lines(),
-        [json!({ "stream": format!("Loaded image: {name}\n") })]
-    );
+    let _guard = Loaded { tag: name.clone(), id: image.id() };
+    assert_eq!(reply.head.header("Content-Type"), Some("application/json"), "{:?}", reply.head);
+    assert_eq!(reply.json_lines(), [json!({ "stream": format!("Loaded image: {name}\n") })]);
 }
 
 fn load_says_the_id_of_an_untagged_image() {
     let image = small_image(None, &unique("untagged"), json!({}));
     let reply = post_bytes("/images/load?quiet=1", &image.archive()).expect(200);
-    let guard = Loaded {
-        tag: String::new(),
-        id: image.id(),
-    };
-    assert_eq!(
-        reply.json_lines(),
-        [json!({ "stream": format!("Loaded image ID: {}\n", image.id()) })]
-    );
+    let guard = Loaded { tag: String::new(), id: image.id() };
+    assert_eq!(reply.json_lines(), [json!({ "stream": format!("Loaded image ID: {}\n", image.id()) })]);
     assert_eq!(guard.inspect()["RepoTags"], json!([]));
 }
 
@@ -61,10 +44,7 @@ fn load_takes_gzip() {
     let image = small_image(Some(&name), &name, json!({}));
     let packed = through("gzip", &["-c"], &image.archive());
     post_bytes("/images/load?quiet=1", &packed).expect(200);
-    let guard = Loaded {
-        tag: name.clone(),
-        id: image.id(),
-    };
+    let guard = Loaded { tag: name.clone(), id: image.id() };
     assert_eq!(guard.inspect()["RepoTags"], json!([name]));
 }
 
@@ -141,11 +121,7 @@ fn whiteouts_of_upper_layers_hide_lower_files() {
     let script = "ls -A /opaque /plain; ls /etc/mark";
     let container = Container::create(json!({ "Image": name, "Cmd": ["sh", "-c", script] }));
     let (code, output) = container.run();
-    assert_eq!(
-        (code, output.out().as_str()),
-        (1, "/opaque:\nupper\n\n/plain:\nkept\n"),
-        "{output:?}"
-    );
+    assert_eq!((code, output.out().as_str()), (1, "/opaque:\nupper\n\n/plain:\nkept\n"), "{output:?}");
 }
 
 fn import_gives_an_image_that_runs() {
@@ -155,19 +131,12 @@ fn import_gives_an_image_that_runs() {
     let lines = reply.json_lines();
     let id = lines.last().unwrap()["status"].as_str().unwrap().to_owned();
     assert!(id.starts_with("sha256:"), "{lines:?}");
-    let image = Loaded {
-        tag: format!("{repository}:one"),
-        id,
-    };
+    let image = Loaded { tag: format!("{repository}:one"), id };
     let inspected = image.inspect();
     assert_eq!(inspected["RepoTags"], json!([image.tag]));
     assert_eq!(inspected["Comment"], "by hand");
-    assert_eq!(
-        inspected["RootFS"]["Layers"],
-        json!([busybox_layer_digest()])
-    );
-    let container =
-        Container::create(json!({ "Image": image.tag, "Cmd": ["/bin/echo", "imported"] }));
+    assert_eq!(inspected["RootFS"]["Layers"], json!([busybox_layer_digest()]));
+    let container = Container::create(json!({ "Image": image.tag, "Cmd": ["/bin/echo", "imported"] }));
     assert_eq!(container.run().1.out(), "imported\n");
 }
 
@@ -191,10 +160,7 @@ fn import_takes_gzip_and_changes() {
     let packed = through("gzip", &["-c"], &busybox_layer());
     let reply = post_bytes(&path, &packed).expect(200);
     let id = reply.json_lines().last().unwrap()["status"].clone();
-    let image = Loaded {
-        tag: format!("{repository}:latest"),
-        id: id.as_str().unwrap().into(),
-    };
+    let image = Loaded { tag: format!("{repository}:latest"), id: id.as_str().unwrap().into() };
     let inspected = image.inspect();
     assert_eq!(inspected["Config"]["Labels"], json!({ "a": "b" }));
     assert_eq!(inspected["Config"]["User"], "app");

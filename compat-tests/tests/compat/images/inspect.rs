@@ -26,10 +26,7 @@ fn inspect_has_what_clients_read() {
     assert_eq!(inspected["Id"], json!(image.id()));
     assert_eq!(inspected["RepoTags"], json!([name]));
     assert_eq!(inspected["RepoDigests"], json!([]));
-    assert_eq!(
-        inspected["RootFS"],
-        json!({ "Type": "layers", "Layers": diff_ids })
-    );
+    assert_eq!(inspected["RootFS"], json!({ "Type": "layers", "Layers": diff_ids }));
     assert_eq!(inspected["Config"]["Cmd"], json!(["sh"]));
     assert_eq!(inspected["Created"], "2023-11-14T22:13:20Z");
     assert!(inspected["Size"].as_i64() > Some(100_000), "{inspected}");
@@ -69,12 +66,7 @@ fn a_missing_image_is_named_with_its_tag() {
 fn a_bad_reference_is_no_image() {
     for name in ["UPPER", "-x", "x:..", "x@sha256:12"] {
         let reply = get(&format!("/images/{}/json", encode(name)));
-        assert!(
-            matches!(reply.head.status, 400 | 404),
-            "{name}: {} {}",
-            reply.head.status,
-            reply.text()
-        );
+        assert!(matches!(reply.head.status, 400 | 404), "{name}: {} {}", reply.head.status, reply.text());
         assert!(reply.json()["message"].is_string());
     }
 }
@@ -83,21 +75,12 @@ fn an_ambiguous_prefix_is_refused() {
     // Enough images that two share their first hexadecimal digit.
     let _many: Vec<Loaded> = (0..17).map(|_| Loaded::small("ambiguous")).collect();
     let listed = get("/images/json").expect(200).json();
-    let ids: Vec<&str> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|image| image["Id"].as_str()?.strip_prefix("sha256:"))
-        .collect();
+    let ids: Vec<&str> =
+        listed.as_array().unwrap().iter().filter_map(|image| image["Id"].as_str()?.strip_prefix("sha256:")).collect();
     let starts = |digit: char| ids.iter().filter(|id| id.starts_with(digit)).count();
     let shared = "0123456789abcdef".chars().find(|d| starts(*d) > 1).unwrap();
     let reply = get(&format!("/images/sha256:{shared}/json"));
-    assert!(
-        (400..500).contains(&reply.head.status),
-        "{} {}",
-        reply.head.status,
-        reply.text()
-    );
+    assert!((400..500).contains(&reply.head.status), "{} {}", reply.head.status, reply.text());
 }
 
 fn history_is_newest_first() {
@@ -105,12 +88,7 @@ fn history_is_newest_first() {
     let image = marked(&name, &name);
     let _guard = Loaded::load(&image);
     let history = get(&format!("/images/{name}/history")).expect(200).json();
-    let steps: Vec<&str> = history
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|step| step["CreatedBy"].as_str().unwrap())
-        .collect();
+    let steps: Vec<&str> = history.as_array().unwrap().iter().map(|step| step["CreatedBy"].as_str().unwrap()).collect();
     assert_eq!(steps, ["step 1", "step 0"]);
     assert_eq!(history[0]["Id"], json!(image.id()));
     assert_eq!(history[0]["Tags"], json!([name]));
@@ -124,11 +102,7 @@ fn history_is_newest_first() {
 fn history_of_a_missing_image_is_not_found() {
     get("/images/compat/nope/history").refuses(404, "No such image: compat/nope:latest");
     // An image that is there, but not under this tag.
-    let image = Loaded::load(&small_image(
-        Some("compat/other-tag:1"),
-        &unique("other-tag"),
-        json!({}),
-    ));
+    let image = Loaded::load(&small_image(Some("compat/other-tag:1"), &unique("other-tag"), json!({})));
     get("/images/compat/other-tag:2/history").refuses(404, "No such image: compat/other-tag:2");
     drop(image);
 }

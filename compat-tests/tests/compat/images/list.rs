@@ -28,12 +28,7 @@ fn ids(filter: &Value) -> Vec<String> {
 fn an_entry_has_what_clients_read() {
     let image = Loaded::with("entry", json!({ "Labels": { "a": "b" } }));
     let listed = get("/images/json").expect(200).json();
-    let entry = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|entry| entry["Id"] == json!(image.id))
-        .unwrap();
+    let entry = listed.as_array().unwrap().iter().find(|entry| entry["Id"] == json!(image.id)).unwrap();
     assert_eq!(entry["RepoTags"], json!([image.tag]));
     assert_eq!(entry["Created"], 1_700_000_000);
     assert_eq!(entry["Labels"], json!({ "a": "b" }));
@@ -60,24 +55,14 @@ fn filter_by_reference() {
 fn filter_by_label() {
     let label = unique("label");
     let one = Loaded::with("label", json!({ "Labels": { &label: "one" } }));
-    let two = Loaded::with(
-        "label",
-        json!({ "Labels": { &label: "two", "other": "x" } }),
-    );
+    let two = Loaded::with("label", json!({ "Labels": { &label: "two", "other": "x" } }));
     let mut both = ids(&json!({ "label": [label] }));
     both.sort();
     let mut expected = [one.id.clone(), two.id.clone()];
     expected.sort();
     assert_eq!(both, expected);
-    assert_eq!(
-        ids(&json!({ "label": [format!("{label}=two")] })),
-        [two.id.clone()]
-    );
-    assert_eq!(
-        ids(&json!({ "label": [label, "other=x"] })),
-        [two.id.clone()],
-        "labels are joined by and"
-    );
+    assert_eq!(ids(&json!({ "label": [format!("{label}=two")] })), [two.id.clone()]);
+    assert_eq!(ids(&json!({ "label": [label, "other=x"] })), [two.id.clone()], "labels are joined by and");
     assert!(ids(&json!({ "label": [format!("{label}=three")] })).is_empty());
 }
 
@@ -111,11 +96,7 @@ fn filter_by_before_and_since() {
     assert_eq!(ids(&before), [old.id.clone()]);
     let since = json!({ "label": [label], "since": [middle.id] });
     assert_eq!(ids(&since), [new.id.clone()]);
-    assert_eq!(
-        ids(&json!({ "label": [label] })),
-        [new.id.clone(), middle.id.clone(), old.id.clone()],
-        "newest first"
-    );
+    assert_eq!(ids(&json!({ "label": [label] })), [new.id.clone(), middle.id.clone(), old.id.clone()], "newest first");
 }
 
 fn filters_in_map_form() {
@@ -136,19 +117,11 @@ fn several_tags_are_one_entry() {
     let other = format!("compat/{}", unique("tags"));
     post(&format!("/images/{}/tag?repo={other}&tag=v2", image.tag)).expect(201);
     let listed = get("/images/json").expect(200).json();
-    let entries: Vec<&Value> = listed
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|entry| entry["Id"] == json!(image.id))
-        .collect();
+    let entries: Vec<&Value> =
+        listed.as_array().unwrap().iter().filter(|entry| entry["Id"] == json!(image.id)).collect();
     assert_eq!(entries.len(), 1);
-    let mut tags: Vec<&str> = entries[0]["RepoTags"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|tag| tag.as_str().unwrap())
-        .collect();
+    let mut tags: Vec<&str> =
+        entries[0]["RepoTags"].as_array().unwrap().iter().map(|tag| tag.as_str().unwrap()).collect();
     tags.sort_unstable();
     let second = format!("{other}:v2");
     let mut expected = [image.tag.as_str(), second.as_str()];

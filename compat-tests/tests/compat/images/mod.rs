@@ -47,11 +47,7 @@ impl Loaded {
     #[track_caller]
     fn with(prefix: &str, config: Value) -> Self {
         let name = unique(prefix);
-        Self::load(&small_image(
-            Some(&format!("compat/{name}:latest")),
-            &name,
-            config,
-        ))
+        Self::load(&small_image(Some(&format!("compat/{name}:latest")), &name, config))
     }
 
     /// A small image without a tag.
@@ -63,10 +59,7 @@ impl Loaded {
     #[track_caller]
     fn load(image: &Image) -> Self {
         image.load();
-        Self {
-            tag: image.tag.clone().unwrap_or_default(),
-            id: image.id(),
-        }
+        Self { tag: image.tag.clone().unwrap_or_default(), id: image.id() }
     }
 
     /// What inspect says, by id.
@@ -87,12 +80,7 @@ impl Drop for Loaded {
 /// An image of one layer with one file, whose content makes its ids its own.
 fn small_image(tag: Option<&str>, content: &str, config: Value) -> Image {
     let layer = Layer::default().file("content", 0o644, content.as_bytes());
-    Image {
-        tag: tag.map(str::to_owned),
-        layers: vec![layer.tar()],
-        created: CREATED.into(),
-        config,
-    }
+    Image { tag: tag.map(str::to_owned), layers: vec![layer.tar()], created: CREATED.into(), config }
 }
 
 /// Posts a body that is not JSON.

@@ -24,22 +24,14 @@ pub(super) fn tests() -> Vec<Test> {
     ];
     let zstd = tests![pull_of_zstd_layers].into_iter();
     tests.extend(zstd.map(|t| t.older_differs(42, "knew no zstd")));
-    tests.extend(
-        tests![a_real_image_of_several_layers_runs]
-            .into_iter()
-            .map(Test::alone),
-    );
+    tests.extend(tests![a_real_image_of_several_layers_runs].into_iter().map(Test::alone));
     tests
 }
 
 /// Pulls and gives the stream of messages, its status checked.
 #[track_caller]
 fn pull(image: &str, tag: &str) -> Vec<Value> {
-    let path = format!(
-        "/images/create?fromImage={}&tag={}",
-        encode(image),
-        encode(tag)
-    );
+    let path = format!("/images/create?fromImage={}&tag={}", encode(image), encode(tag));
     let lines = post(&path).expect(200).json_lines();
     for line in &lines {
         assert!(line.get("error").is_none(), "pull {image} {tag}: {line}");
@@ -48,10 +40,7 @@ fn pull(image: &str, tag: &str) -> Vec<Value> {
 }
 
 fn statuses(lines: &[Value]) -> Vec<&str> {
-    lines
-        .iter()
-        .filter_map(|line| line["status"].as_str())
-        .collect()
+    lines.iter().filter_map(|line| line["status"].as_str()).collect()
 }
 
 /// An image of three layers with names and ids of its own, and its guard.
@@ -65,10 +54,7 @@ fn image(prefix: &str) -> (vch_compat_tests::image::Image, String) {
 
 /// Removes what a test pulled.
 fn guard(id: String) -> Loaded {
-    Loaded {
-        tag: String::new(),
-        id,
-    }
+    Loaded { tag: String::new(), id }
 }
 
 fn pull_by_tag_tells_its_progress_in_order() {
@@ -82,10 +68,7 @@ fn pull_by_tag_tells_its_progress_in_order() {
     assert_eq!(lines[0]["status"], json!(format!("Pulling from {name}")));
     assert_eq!(lines[0]["id"], "one");
     assert_eq!(said[said.len() - 2], format!("Digest: {digest}"));
-    assert_eq!(
-        said[said.len() - 1],
-        format!("Status: Downloaded newer image for {reference}:one")
-    );
+    assert_eq!(said[said.len() - 1], format!("Status: Downloaded newer image for {reference}:one"));
     // Each layer that was fetched goes through these states, in this order.
     let ids: Vec<&str> = lines
         .iter()
@@ -95,30 +78,15 @@ fn pull_by_tag_tells_its_progress_in_order() {
     assert!(ids.len() >= 2, "{lines:?}");
     for id in ids {
         assert_eq!(id.len(), 12, "a layer's short id: {id}");
-        let states: Vec<&str> = lines
-            .iter()
-            .filter(|line| line["id"] == json!(id))
-            .map(|line| line["status"].as_str().unwrap())
-            .collect();
+        let states: Vec<&str> =
+            lines.iter().filter(|line| line["id"] == json!(id)).map(|line| line["status"].as_str().unwrap()).collect();
         let at = |state: &str| states.iter().position(|s| *s == state);
-        let order = [
-            at("Pulling fs layer"),
-            at("Download complete"),
-            at("Pull complete"),
-        ];
-        assert!(
-            order.iter().all(Option::is_some) && order.is_sorted(),
-            "{id}: {states:?}"
-        );
+        let order = [at("Pulling fs layer"), at("Download complete"), at("Pull complete")];
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{id}: {states:?}");
     }
-    let inspected = get(&format!("/images/{reference}:one/json"))
-        .expect(200)
-        .json();
+    let inspected = get(&format!("/images/{reference}:one/json")).expect(200).json();
     assert_eq!(inspected["Id"], json!(image.id()));
-    assert_eq!(
-        inspected["RepoDigests"],
-        json!([format!("{reference}@{digest}")])
-    );
+    assert_eq!(inspected["RepoDigests"], json!([format!("{reference}@{digest}")]));
     assert_eq!(inspected["RepoTags"], json!([format!("{reference}:one")]));
 }
 
@@ -130,10 +98,7 @@ fn pull_again_says_up_to_date() {
     let reference = registry.name(&name);
     pull(&reference, "latest");
     let lines = pull(&reference, "latest");
-    assert_eq!(
-        statuses(&lines).last(),
-        Some(&format!("Status: Image is up to date for {reference}:latest").as_str())
-    );
+    assert_eq!(statuses(&lines).last(), Some(&format!("Status: Image is up to date for {reference}:latest").as_str()));
 }
 
 fn pull_by_digest() {
@@ -188,11 +153,7 @@ fn pull_of_an_oci_image() {
 fn pull_of_zstd_layers() {
     let registry = Registry::open();
     let (image, name) = image("zstd");
-    registry.push(
-        &image,
-        &format!("{name}:latest"),
-        &["--format=oci", "--dest-compress-format=zstd"],
-    );
+    registry.push(&image, &format!("{name}:latest"), &["--format=oci", "--dest-compress-format=zstd"]);
     let reference = registry.name(&name);
     pull(&reference, "latest");
     let inspected = get(&format!("/images/{reference}/json")).expect(200).json();
@@ -211,10 +172,7 @@ fn a_layer_that_is_there_is_not_fetched_again() {
     let _guards = (guard(one.id()), guard(two.id()));
     pull(&registry.name(&name), "latest");
     let lines = pull(&registry.name(&other), "latest");
-    let exists = statuses(&lines)
-        .iter()
-        .filter(|status| **status == "Already exists")
-        .count();
+    let exists = statuses(&lines).iter().filter(|status| **status == "Already exists").count();
     assert_eq!(exists, 2, "{lines:?}");
 }
 
@@ -334,14 +292,7 @@ fn a_real_image_of_several_layers_runs() {
     let arguments = ["run", "--rm", &reference, "python3", "-c", program];
     let shown = cli::docker(&arguments).ok();
     assert_eq!(shown, "3 False\nTrue []\n0o104755 usr/bin Linux\n");
-    let checked = [
-        "run",
-        "--rm",
-        &reference,
-        "sh",
-        "-c",
-        "dpkg --verify; echo $?",
-    ];
+    let checked = ["run", "--rm", &reference, "sh", "-c", "dpkg --verify; echo $?"];
     let shown = cli::docker(&checked).ok();
     let broken: Vec<&str> = shown
         .lines()

@@ -52,10 +52,7 @@ fn login_with_a_wrong_password_is_refused() {
     let registry = Registry::guarded();
     let reply = post_json("/auth", &credentials("wrong", &registry.address()));
     let status = reply.head.status;
-    assert!(
-        matches!(status, 401 | 500),
-        "dockerd's versions differ: {status}"
-    );
+    assert!(matches!(status, 401 | 500), "dockerd's versions differ: {status}");
     reply.refuses(status, "401 Unauthorized");
 }
 
@@ -63,10 +60,7 @@ fn pull_with_the_right_password() {
     let (registry, image, reference) = guarded("guarded");
     let auth = credentials(PASSWORD, &registry.address()).to_string();
     let lines = pull(&reference, &auth).expect(200).json_lines();
-    let _guard = Loaded {
-        tag: String::new(),
-        id: image.id(),
-    };
+    let _guard = Loaded { tag: String::new(), id: image.id() };
     let last = lines.last().unwrap()["status"].as_str().unwrap_or_default();
     assert!(last.starts_with("Status: Downloaded newer image"), "{last}");
     get(&format!("/images/{reference}/json")).expect(200);
@@ -77,17 +71,9 @@ fn pull_without_or_with_a_wrong_password_is_refused() {
     let wrong = credentials("wrong", &registry.address()).to_string();
     for auth in ["{}", "not json", wrong.as_str()] {
         let reply = pull(&reference, auth);
-        assert!(
-            (400..=500).contains(&reply.head.status),
-            "{} {}",
-            reply.head.status,
-            reply.text()
-        );
+        assert!((400..=500).contains(&reply.head.status), "{} {}", reply.head.status, reply.text());
         let text = reply.text();
-        assert!(
-            text.contains("no basic auth credentials") || text.contains("unauthorized"),
-            "{auth}: {text}"
-        );
+        assert!(text.contains("no basic auth credentials") || text.contains("unauthorized"), "{auth}: {text}");
     }
     get(&format!("/images/{}/json", image.id())).expect(404);
 }
@@ -100,10 +86,7 @@ fn the_docker_program_logs_in_and_pulls() {
     let shown = cli::docker_fed(&login, PASSWORD.as_bytes()).ok();
     assert!(shown.contains("Login Succeeded"), "{shown}");
     cli::docker(&["pull", &reference]).ok();
-    let _guard = Loaded {
-        tag: String::new(),
-        id: image.id(),
-    };
+    let _guard = Loaded { tag: String::new(), id: image.id() };
     cli::docker_fed(&login, b"wrong").fails(1, "unauthorized");
     cli::docker(&["logout", &address]).ok();
 }

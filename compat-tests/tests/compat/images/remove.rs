@@ -58,9 +58,7 @@ fn by_id_with_two_repositories_must_be_forced() {
     let short = &image.id["sha256:".len()..][..12];
     delete(&format!("/images/{}", image.id)).refuses(
         409,
-        &format!(
-            "conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories"
-        ),
+        &format!("conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories"),
     );
     let reply = delete(&format!("/images/{}?force=1", image.id)).expect(200);
     let reply = reply.json();
@@ -103,9 +101,7 @@ fn a_stopped_container_stands_in_the_way_unless_forced() {
             "conflict: unable to delete {used} (must be forced) - image is being used by stopped container {short}"
         ),
     );
-    let reply = delete(&format!("/images/{name}?force=1"))
-        .expect(200)
-        .json();
+    let reply = delete(&format!("/images/{name}?force=1")).expect(200).json();
     assert_eq!(list(&reply, "Untagged"), [image.tag.as_str()]);
     get(&format!("/images/{}/json", image.tag)).expect(404);
 }

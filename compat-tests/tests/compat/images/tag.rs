@@ -19,9 +19,7 @@ fn a_tag_adds_a_name() {
     let image = Loaded::small("tagged");
     let other = format!("compat/{}", unique("tag"));
     post(&format!("/images/{}/tag?repo={other}", image.tag)).expect(201);
-    let found = get(&format!("/images/{other}:latest/json"))
-        .expect(200)
-        .json();
+    let found = get(&format!("/images/{other}:latest/json")).expect(200).json();
     assert_eq!(found["Id"], json!(image.id));
     // The same again changes nothing and is no error.
     post(&format!("/images/{}/tag?repo={other}", image.id)).expect(201);
@@ -55,13 +53,7 @@ fn a_name_with_a_registry_is_kept() {
     let image = Loaded::small("elsewhere");
     let name = unique("elsewhere");
     let repository = format!("registry.test:5000/a/b/{name}");
-    post(&format!(
-        "/images/{}/tag?repo={repository}&tag=v1.2_3-x",
-        image.tag
-    ))
-    .expect(201);
-    let found = get(&format!("/images/{repository}:v1.2_3-x/json"))
-        .expect(200)
-        .json();
+    post(&format!("/images/{}/tag?repo={repository}&tag=v1.2_3-x", image.tag)).expect(201);
+    let found = get(&format!("/images/{repository}:v1.2_3-x/json")).expect(200).json();
     assert_eq!(found["Id"], json!(image.id));
 }
