@@ -96,7 +96,8 @@ async fn the_distributions_kernel_boots_our_agent_and_is_cloned() {
 
     for round in 0..3 {
         let start = Instant::now();
-        let clone = qemu.launch(spec(root.path(), &format!("clone{round}"), Boot::Restore, Sharing::Private)).await.unwrap();
+        let clone =
+            qemu.launch(spec(root.path(), &format!("clone{round}"), Boot::Restore, Sharing::Private)).await.unwrap();
         let launched = start.elapsed();
         clone.restore(std::fs::File::open(&state).unwrap()).await.unwrap();
         let restored = start.elapsed();
