@@ -3,6 +3,12 @@
 //! Needs qemu-system-x86, package lists (`apt-get update`) or a kernel package put into the folder by hand, and the
 //! agent as `scripts/build` makes it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops where something fails, and says what takes long"
+)]
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
