@@ -73,6 +73,13 @@ pub(crate) struct Flights {
 }
 
 impl Flights {
+    /// How many pulls hold the flight of a blob.
+    #[cfg(test)]
+    pub(super) fn holders(&self, blob: &Digest) -> usize {
+        let flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.iter().filter(|((digest, _), _)| digest == blob).map(|(_, flight)| flight.strong_count()).sum()
+    }
+
     /// Joins the flight of a layer, or begins one; says which.
     pub(super) fn join(&self, store: &Store, job: Job) -> (Arc<Flight>, bool) {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
