@@ -82,3 +82,23 @@ fn exec_enters_every_namespace_as_any_user() {
     machine.host.released(&id);
     assert_eq!(machine.host.exec(&id, shell("true")).unwrap_err().class, FailureClass::NotFound);
 }
+
+#[test]
+fn exec_finds_a_place_where_the_container_has_nested_its_cgroup() {
+    let mut machine = Machine::ready();
+    let disks = machine.disks();
+    let script = "cd /sys/fs/cgroup && mkdir inner && echo 1 > inner/cgroup.procs && echo +pids > cgroup.subtree_control && echo nested; \
+                  exec sleep 1000";
+    let mut wanted = container(&disks, shell(script));
+    wanted.privileged = true;
+    wanted.masked_paths.clear();
+    wanted.readonly_paths.clear();
+    wanted.process.capabilities = (0..=40).collect();
+    let (id, output) = (wanted.id.clone(), wanted.process.number * 10 + 2);
+    let first = machine.host.run(wanted).unwrap();
+    machine.host.until("nested", |host| (!host.streams[&output].bytes.is_empty()).then_some(()));
+    let running = machine.host.exec(&id, shell("cat /proc/self/cgroup")).unwrap();
+    assert_eq!(machine.host.wait(running).ok(), "0::/inner\n");
+    assert_eq!(machine.host.request(&Request::Signal { process: first.number, signal: 9 }), Ok(Reply::Done));
+    machine.host.released(&id);
+}
