@@ -1,7 +1,6 @@
-//! Verbs that change a container's life and answer without a body. They run to their end even when the client leaves: half a
-//! restart helps nobody (moby: `context.WithoutCancel`).
+//! Verbs that change a container's life and answer without a body.
 
-use crate::call::{Call, to_the_end};
+use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::reply::{self, Response};
 use crate::wire::prune::ContainersPruned;
@@ -18,8 +17,7 @@ pub(crate) async fn start(call: Call) -> Result<Response> {
     if !call.query.get("checkpoint").is_empty() {
         return Err(ApiError::invalid("checkpoint is only supported in experimental mode"));
     }
-    let Call { api, name, .. } = call;
-    to_the_end(async move { api.engine.start(&name).await }).await?;
+    call.api.engine.start(&call.name).await?;
     Ok(reply::no_content())
 }
 
@@ -29,42 +27,31 @@ fn stop_options(call: &Call) -> Result<Stop> {
 }
 
 pub(crate) async fn stop(call: Call) -> Result<Response> {
-    let options = stop_options(&call)?;
-    let Call { api, name, .. } = call;
-    to_the_end(async move { api.engine.stop(&name, options).await }).await?;
+    call.api.engine.stop(&call.name, stop_options(&call)?).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn restart(call: Call) -> Result<Response> {
-    let options = stop_options(&call)?;
-    let Call { api, name, .. } = call;
-    to_the_end(async move { api.engine.restart(&name, options).await }).await?;
+    call.api.engine.restart(&call.name, stop_options(&call)?).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn kill(call: Call) -> Result<Response> {
     let signal = call.query.text("signal");
-    let prefix = format!("cannot kill container: {}: ", call.name);
-    let Call { api, name, .. } = call;
-    let killed = to_the_end(async move { api.engine.kill(&name, signal.as_deref()).await }).await;
-    match killed {
-        // The engine says so itself of a container that does not run.
-        Err(error) if !error.message.starts_with(&prefix) => {
-            Err(ApiError { message: prefix + &error.message, ..error })
-        }
-        other => other.map(|()| reply::no_content()),
-    }
+    call.api.engine.kill(&call.name, signal.as_deref()).await.map_err(|mut error| {
+        error.message = format!("cannot kill container: {}: {}", call.name, error.message);
+        error
+    })?;
+    Ok(reply::no_content())
 }
 
 pub(crate) async fn pause(call: Call) -> Result<Response> {
-    let Call { api, name, .. } = call;
-    to_the_end(async move { api.engine.pause(&name).await }).await?;
+    call.api.engine.pause(&call.name).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn unpause(call: Call) -> Result<Response> {
-    let Call { api, name, .. } = call;
-    to_the_end(async move { api.engine.unpause(&name).await }).await?;
+    call.api.engine.unpause(&call.name).await?;
     Ok(reply::no_content())
 }
 
@@ -82,13 +69,11 @@ pub(crate) async fn resize(call: Call) -> Result<Response> {
 pub(crate) async fn remove(call: Call) -> Result<Response> {
     let query = &call.query;
     let options = Remove { force: query.boolean("force"), volumes: query.boolean("v"), link: query.boolean("link") };
-    let Call { api, name, .. } = call;
-    to_the_end(async move { api.engine.remove(&name, options).await }).await?;
+    call.api.engine.remove(&call.name, options).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn prune(call: Call) -> Result<Response> {
-    let filters = call.query.filters()?;
-    let pruned = to_the_end(async move { call.api.engine.prune_containers(&filters).await }).await?;
+    let pruned = call.api.engine.prune_containers(&call.query.filters()?).await?;
     Ok(reply::ok(&ContainersPruned::from(pruned)))
 }
