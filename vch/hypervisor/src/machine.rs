@@ -13,8 +13,8 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Its version as people say it, for `docker info` and messages: `7.2.22 (Debian 1:7.2+dfsg-7)`.
     fn version(&self) -> &str;
 
-    /// All that a saved machine depends on besides its [`MachineSpec`]: version, machine type, device list. Part of a
-    /// template's key; a template saved under another key must not be restored.
+    /// All that a saved machine depends on besides its [`MachineSpec`]: version, machine type, device list, the host's
+    /// processor. Part of a template's key; a template saved under another key must not be restored.
     fn key(&self) -> &str;
 
     /// Starts a machine. With [`Boot::Kernel`](crate::Boot::Kernel) it runs when this returns; with

@@ -37,7 +37,8 @@ impl Qemu {
     /// There is none, it is older than 7.2, or it is something else.
     pub async fn find(path: Option<&Path>) -> Result<Self> {
         let found = probe::probe(path).await?;
-        let key = format!("qemu {} {}", found.version, args::line::signature(&found.kind));
+        let cpu = probe::host_cpu(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default());
+        let key = format!("qemu {} {} on {cpu}", found.version, args::line::signature(&found.kind));
         Ok(Self { found, key })
     }
 

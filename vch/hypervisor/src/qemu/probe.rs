@@ -103,6 +103,15 @@ fn newest_q35(text: &str) -> Option<String> {
     kinds.filter_map(|kind| Some((version(kind)?, kind))).max().map(|(_, kind)| kind.to_owned())
 }
 
+/// What the host's processor says of itself, its speed of the moment left out. A saved machine depends on it: under KVM
+/// by the features it was shown, under emulation by the rate of the time-stamp counter that its kernel measured.
+pub(super) fn host_cpu(cpuinfo: &str) -> String {
+    const TOLD: [&str; 6] = ["vendor_id", "cpu family", "model", "model name", "stepping", "flags"];
+    let first = cpuinfo.lines().take_while(|line| !line.trim().is_empty());
+    let facts = first.filter_map(|line| line.split_once(':')).map(|(key, value)| (key.trim(), value.trim()));
+    facts.filter(|(key, _)| TOLD.contains(key)).map(|(_, value)| value).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +137,15 @@ mod tests {
         );
         assert_eq!(newest_q35("pc-q35-rhel9.2.0 x\npc-q35-7.2 y").as_deref(), Some("pc-q35-7.2"));
         assert_eq!(newest_q35("q35 x\nnone"), None);
+    }
+
+    #[test]
+    fn a_processor_is_told_by_what_does_not_change() {
+        let one = "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\ncpu MHz\t\t: 2596.094\nflags\t\t: fpu vme\n\n";
+        let faster = one.replace("2596.094", "3100.000") + "processor\t: 1\nflags\t\t: other\n";
+        assert_eq!(host_cpu(one), "AuthenticAMD AMD EPYC fpu vme");
+        assert_eq!(host_cpu(&faster), host_cpu(one));
+        assert_eq!(host_cpu(""), "");
     }
 
     #[tokio::test]
