@@ -14,6 +14,7 @@ use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Most bytes of a JSON body. dockerd has no bound; the largest create that a person writes is some kilobytes.
 pub(crate) const JSON_BOUND: usize = 16 << 20;
@@ -44,8 +45,8 @@ impl Call {
         hyper::upgrade::on(&mut self.request)
     }
 
-    /// Whether a body is announced.
-    fn has_body(&self) -> bool {
+    /// Whether there is a body that has not been read.
+    pub(crate) fn has_body(&self) -> bool {
         !self.request.body().is_end_stream()
     }
 
@@ -111,6 +112,19 @@ impl Call {
             )));
         }
         Ok(())
+    }
+}
+
+/// Runs a change to its end, whether or not the client stays for the answer.
+///
+/// # Errors
+/// The call's own; 500 if it panicked.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = vch_engine::Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => Err(ApiError::unclassed(format!("the call did not come to its end: {error}"))),
     }
 }
 

@@ -134,7 +134,7 @@ const FIELDS: &[Field] = table! {
         "MemoryReservation"     yes()
         "MemorySwap"            yes()
         "MemorySwappiness"      harmless(NO_SUCH_CGROUP)
-        "OomKillDisable"        yes()
+        "OomKillDisable"        harmless(NO_SUCH_CGROUP)
         "PidsLimit"             yes()
         "Ulimits"               yes()
         "CpuCount"              harmless(WINDOWS)

@@ -24,7 +24,7 @@ pub struct Timings {
     pub restore_ms: f64,
     /// Virtual CPUs resumed, the agent's first answer.
     pub agent_ms: f64,
-    /// Disks attached and, at the same time, the identity given.
+    /// Disks attached; the identity is on its way at the same time.
     pub attach_ms: f64,
     /// From the start's beginning to the container's process running; 0 until it does.
     pub started_ms: f64,

@@ -8,7 +8,7 @@ use crate::files::{self, Lock, Locking};
 use crate::guest::GuestImage;
 use crate::identity::{self, Macs};
 use crate::pool::Pool;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Begin, Sandbox};
 use crate::settings::{Progress, Settings};
 use crate::taps::Taps;
 use crate::template::{self, Template};
@@ -174,7 +174,8 @@ impl Host {
         }
     }
 
-    /// A machine for a container: taken from the pool or cloned now, its disks attached, its identity its own.
+    /// A machine for a container: taken from the pool or cloned now, its disks attached, its identity on the way to it.
+    /// Nothing can run in it before that has arrived whole: [`Sandbox::run`] waits for it, and the agent insists.
     ///
     /// # Errors
     /// It could not be made; nothing of it is left.
@@ -197,18 +198,25 @@ impl Host {
         let mut timings = idle.timings;
         let attaching = Instant::now();
         let mac = if self.shared.blueprint.taps.is_some() { Some(self.shared.macs.take()?) } else { None };
-        let identity = identity::fresh(&request.hostname, mac.as_ref().map(|mac| mac.bytes));
         let ready = async {
-            // The guest takes its identity while the disks are attached beside it.
-            let personalizing = idle.client.personalize(identity?, PERSONALIZE)?;
-            tokio::try_join!(idle.client.done(personalizing), attach(&idle, &request.disks))
+            // The guest takes its identity while the disks are attached beside it, and maybe until after: the sandbox
+            // waits for the answer when it has sent what is to be run.
+            let identity = identity::fresh(&request.hostname, mac.as_ref().map(|mac| mac.bytes))?;
+            let personalizing = idle.client.personalize(identity, PERSONALIZE)?;
+            attach(&idle, &request.disks).await?;
+            Ok(personalizing)
         };
-        if let Err(error) = ready.await {
-            idle.end().await;
-            return Err(error);
+        match ready.await {
+            Ok(personalizing) => {
+                timings.attach_ms = ms(attaching);
+                let begin = Begin { at: begun, personalizing, starting };
+                Ok(Sandbox::new(request.id, idle, timings, mac, begin))
+            }
+            Err(error) => {
+                idle.end().await;
+                Err(error)
+            }
         }
-        timings.attach_ms = ms(attaching);
-        Ok(Sandbox::new(request.id, idle, timings, mac, begun, starting))
     }
 
     /// A clone that did not come from the pool, as many at once as the processors can carry.

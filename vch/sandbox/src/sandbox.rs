@@ -1,6 +1,6 @@
 //! One container's microVM, from the moment it has its identity to its end.
 
-use crate::agent_client::{Client, Closed, Process, Streams};
+use crate::agent_client::{Client, Closed, Process, Sent, Streams};
 use crate::clone::{Idle, Timings, ms};
 use crate::host::Starting;
 use crate::identity::Mac;
@@ -35,23 +35,31 @@ struct Shared {
     begun: Instant,
     /// Counts as a start under way until a container runs.
     starting: Mutex<Option<Starting>>,
+    /// The identity's answer, until somebody has waited for it.
+    personalizing: tokio::sync::Mutex<Option<Sent>>,
+}
+
+/// A start that is to be finished by the first container.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    /// When it began.
+    pub(crate) at: Instant,
+    /// The identity, sent and not yet answered.
+    pub(crate) personalizing: Sent,
+    /// Counts it.
+    pub(crate) starting: Starting,
 }
 
 impl Sandbox {
-    /// Takes over a machine that has its identity and disks.
-    pub(crate) fn new(
-        id: String,
-        idle: Idle,
-        timings: Timings,
-        mac: Option<Mac>,
-        begun: Instant,
-        starting: Starting,
-    ) -> Self {
+    /// Takes over a machine that has its disks, and its identity on the way to it.
+    pub(crate) fn new(id: String, idle: Idle, timings: Timings, mac: Option<Mac>, begin: Begin) -> Self {
         let Idle { life, client, .. } = idle;
         let life = Arc::new(life);
         tokio::spawn(watch_over(id.clone(), Arc::downgrade(&life), client.closed(), life.machine().exited()));
-        let (timings, starting) = (Mutex::new(timings), Mutex::new(Some(starting)));
-        Self { shared: Arc::new(Shared { id, client, life, mac, timings, begun, starting }) }
+        let (timings, starting) = (Mutex::new(timings), Mutex::new(Some(begin.starting)));
+        let personalizing = tokio::sync::Mutex::new(Some(begin.personalizing));
+        let begun = begin.at;
+        Self { shared: Arc::new(Shared { id, client, life, mac, timings, begun, starting, personalizing }) }
     }
 
     /// The ID that it was started with.
@@ -82,18 +90,31 @@ impl Sandbox {
     /// Runs a container. Its process's number and streams are set here, whatever they are in `container`.
     ///
     /// # Errors
-    /// [`SandboxError::Failure`] with the agent's words if it cannot be started; the sandbox is still there then.
+    /// [`SandboxError::Failure`] with the agent's words if it cannot be started; the sandbox is still there then. If the
+    /// machine's identity could not be set, it has been ended.
     pub async fn run(&self, container: proto::Container, streams: Streams) -> Result<Process, SandboxError> {
-        let client = &self.shared.client;
-        let started = match client.run(container, streams) {
-            Ok(starting) => client.started(starting).await,
-            Err(error) => Err(error),
-        };
+        let started = self.run_first(container, streams).await;
         let under_way = self.shared.starting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if under_way.is_some() && started.is_ok() {
             self.timings_mut().started_ms = ms(self.shared.begun);
         }
         started
+    }
+
+    async fn run_first(&self, container: proto::Container, streams: Streams) -> Result<Process, SandboxError> {
+        let client = &self.shared.client;
+        let mut personalizing = self.shared.personalizing.lock().await;
+        // Sent behind the identity without waiting for its answer: the agent takes both in order, and refuses to run
+        // anything if the identity does not hold.
+        let starting = client.run(container, streams)?;
+        if let Some(sent) = personalizing.take()
+            && let Err(error) = client.done(sent).await
+        {
+            self.end().await;
+            return Err(error);
+        }
+        drop(personalizing);
+        client.started(starting).await
     }
 
     /// Starts a further process in a running container. Its number and streams are set here.

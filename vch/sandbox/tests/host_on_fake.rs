@@ -89,6 +89,9 @@ async fn twenty_at_once_share_nothing() {
     let host = fake::host(&guests, folder.path()).await.unwrap();
     let starts = (0..20).map(|n| host.start(request(folder.path(), &format!("c{n}"))));
     let sandboxes = futures_util::future::try_join_all(starts).await.unwrap();
+    for one in &sandboxes {
+        one.run(fake::container(one.id(), &["true"]), PIPES).await.unwrap();
+    }
     let identities: Vec<_> =
         sandboxes.iter().map(|one| guests.of(&one.machine()).unwrap().identity().unwrap()).collect();
     assert_eq!(identities.iter().map(|id| id.entropy.clone()).collect::<HashSet<_>>().len(), 20);
@@ -96,6 +99,20 @@ async fn twenty_at_once_share_nothing() {
     let macs: HashSet<_> = identities.iter().filter_map(|id| id.mac).collect();
     assert!(macs.len() == if host.facts().no_nic.is_none() { 20 } else { 0 });
     futures_util::future::join_all(sandboxes.iter().map(Sandbox::end)).await;
+    assert_eq!(machines(folder.path()), 0);
+}
+
+/// Refused by the guest, an identity ends its machine: nothing may run there.
+#[tokio::test]
+async fn a_guest_that_cannot_take_its_identity_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let guests = Guests::default();
+    let host = fake::host(&guests, folder.path()).await.unwrap();
+    guests.refuse_identities(true);
+    let sandbox = host.start(request(folder.path(), "a")).await.unwrap();
+    let refused = sandbox.run(fake::container("a", &["true"]), PIPES).await.unwrap_err();
+    assert!(matches!(&refused, SandboxError::Failure(failure) if failure.message.contains("identity")), "{refused:?}");
+    assert!(sandbox.exited().borrow().is_some());
     assert_eq!(machines(folder.path()), 0);
 }
 
@@ -162,8 +179,8 @@ async fn the_pool_is_filled_ahead_and_refilled_and_dead_members_are_replaced() {
     eventually("the pool is full", || host.facts().pool_ready == 3).await;
     let sandbox = host.start(request(folder.path(), "a")).await.unwrap();
     assert!(sandbox.timings().pooled);
-    assert!(guests.of(&sandbox.machine()).unwrap().identity().is_some());
     sandbox.run(fake::container("a", &["true"]), PIPES).await.unwrap();
+    assert!(guests.of(&sandbox.machine()).unwrap().identity().is_some());
     eventually("the pool is full again", || host.facts().pool_ready == 3 && machines(folder.path()) == 4).await;
     let members: Vec<_> = std::fs::read_dir(folder.path().join("run")).unwrap().flatten().collect();
     let member = members.iter().find(|entry| entry.path().is_dir() && entry.file_name() != *sandbox.machine());

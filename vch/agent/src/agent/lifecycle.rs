@@ -19,8 +19,11 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 use std::os::fd::{AsFd, OwnedFd};
 use vch_agent_proto::{Event, ExitStatus, Failure, Reply};
 
-/// How long to wait before looking again whether a disk is free: rarely needed, since its last user has just ended.
-const RETRY: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// Shortest wait before looking again whether a disk is free, in nanoseconds: rarely needed, since its last user has just
+/// ended. Each further wait is twice as long, up to 0.64 s (a loop device that a container left holds its file for ever).
+const RETRY: i64 = 5_000_000;
+/// How often the wait doubles.
+const DOUBLINGS: u32 = 7;
 
 impl Agent {
     /// Reads what a starting child has said, to the end of it.
@@ -141,7 +144,9 @@ impl Agent {
                 continue;
             }
             if container.disks.iter().any(|&disk| disks::is_in_use(disk)) {
-                retry = Some(RETRY);
+                let wait = Timespec { tv_sec: 0, tv_nsec: RETRY << container.looks };
+                container.looks = (container.looks + 1).min(DOUBLINGS);
+                retry = Some(retry.map_or(wait, |other: Timespec| other.min(wait)));
                 continue;
             }
             self.release(&id);

@@ -41,6 +41,8 @@ pub(crate) struct Container {
     pub(crate) first: u32,
     /// What is left of it is being killed.
     pub(crate) ending: bool,
+    /// How often its disks were found in use since.
+    pub(crate) looks: u32,
     /// Its `Run` failed: the request and the answer it gets when nothing is left.
     pub(crate) failed: Option<(u32, Failure)>,
 }
@@ -49,7 +51,15 @@ impl Container {
     /// The record of a container whose first process was just forked.
     pub(crate) fn new(wanted: &vch_agent_proto::Container, cgroup: cgroup::Cgroup, mounts: OwnedFd) -> Self {
         let disks = wanted.rootfs.image.into_iter().chain([wanted.rootfs.scratch]).collect();
-        Self { cgroup, mounts: Some(mounts), disks, first: wanted.process.number, ending: false, failed: None }
+        Self {
+            cgroup,
+            mounts: Some(mounts),
+            disks,
+            first: wanted.process.number,
+            ending: false,
+            looks: 0,
+            failed: None,
+        }
     }
 }
 

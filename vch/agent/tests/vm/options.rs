@@ -45,6 +45,24 @@ fn init_reaps_passes_signals_and_ends_as_its_process() {
 }
 
 #[test]
+fn init_hands_its_terminal_to_its_process() {
+    let mut machine = Machine::ready();
+    let disks = machine.disks();
+    let mut wanted =
+        container(&disks, shell("trap 'echo interrupted; exit 3' INT; echo ready; while :; do sleep 1; done"));
+    let number = wanted.process.number;
+    let (input, output) = (number * 10 + 1, number * 10 + 2);
+    wanted.process.stdio = vch_agent_proto::Stdio::Terminal { input: Some(input), output, size: None };
+    wanted.init = true;
+    let id = wanted.id.clone();
+    let running = machine.host.run(wanted).unwrap();
+    machine.host.until("ready", |host| host.streams[&output].bytes.starts_with(b"ready").then_some(()));
+    machine.host.write(input, b"\x03");
+    assert_eq!(machine.host.exited(running).0, ExitStatus::Code(3));
+    machine.host.released(&id);
+}
+
+#[test]
 fn mounts_and_devices_as_asked_for() {
     let mut machine = Machine::ready();
     let ended = run(

@@ -1,6 +1,7 @@
-//! Verbs that change a container's life and answer without a body.
+//! Verbs that change a container's life and answer without a body. They run to their end even when the client leaves: half a
+//! restart helps nobody (moby: `context.WithoutCancel`).
 
-use crate::call::Call;
+use crate::call::{Call, to_the_end};
 use crate::error::{ApiError, Result};
 use crate::reply::{self, Response};
 use crate::wire::prune::ContainersPruned;
@@ -17,7 +18,8 @@ pub(crate) async fn start(call: Call) -> Result<Response> {
     if !call.query.get("checkpoint").is_empty() {
         return Err(ApiError::invalid("checkpoint is only supported in experimental mode"));
     }
-    call.api.engine.start(&call.name).await?;
+    let Call { api, name, .. } = call;
+    to_the_end(async move { api.engine.start(&name).await }).await?;
     Ok(reply::no_content())
 }
 
@@ -27,31 +29,42 @@ fn stop_options(call: &Call) -> Result<Stop> {
 }
 
 pub(crate) async fn stop(call: Call) -> Result<Response> {
-    call.api.engine.stop(&call.name, stop_options(&call)?).await?;
+    let options = stop_options(&call)?;
+    let Call { api, name, .. } = call;
+    to_the_end(async move { api.engine.stop(&name, options).await }).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn restart(call: Call) -> Result<Response> {
-    call.api.engine.restart(&call.name, stop_options(&call)?).await?;
+    let options = stop_options(&call)?;
+    let Call { api, name, .. } = call;
+    to_the_end(async move { api.engine.restart(&name, options).await }).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn kill(call: Call) -> Result<Response> {
     let signal = call.query.text("signal");
-    call.api.engine.kill(&call.name, signal.as_deref()).await.map_err(|mut error| {
-        error.message = format!("cannot kill container: {}: {}", call.name, error.message);
-        error
-    })?;
-    Ok(reply::no_content())
+    let prefix = format!("cannot kill container: {}: ", call.name);
+    let Call { api, name, .. } = call;
+    let killed = to_the_end(async move { api.engine.kill(&name, signal.as_deref()).await }).await;
+    match killed {
+        // The engine says so itself of a container that does not run.
+        Err(error) if !error.message.starts_with(&prefix) => {
+            Err(ApiError { message: prefix + &error.message, ..error })
+        }
+        other => other.map(|()| reply::no_content()),
+    }
 }
 
 pub(crate) async fn pause(call: Call) -> Result<Response> {
-    call.api.engine.pause(&call.name).await?;
+    let Call { api, name, .. } = call;
+    to_the_end(async move { api.engine.pause(&name).await }).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn unpause(call: Call) -> Result<Response> {
-    call.api.engine.unpause(&call.name).await?;
+    let Call { api, name, .. } = call;
+    to_the_end(async move { api.engine.unpause(&name).await }).await?;
     Ok(reply::no_content())
 }
 
@@ -69,11 +82,13 @@ pub(crate) async fn resize(call: Call) -> Result<Response> {
 pub(crate) async fn remove(call: Call) -> Result<Response> {
     let query = &call.query;
     let options = Remove { force: query.boolean("force"), volumes: query.boolean("v"), link: query.boolean("link") };
-    call.api.engine.remove(&call.name, options).await?;
+    let Call { api, name, .. } = call;
+    to_the_end(async move { api.engine.remove(&name, options).await }).await?;
     Ok(reply::no_content())
 }
 
 pub(crate) async fn prune(call: Call) -> Result<Response> {
-    let pruned = call.api.engine.prune_containers(&call.query.filters()?).await?;
+    let filters = call.query.filters()?;
+    let pruned = to_the_end(async move { call.api.engine.prune_containers(&filters).await }).await?;
     Ok(reply::ok(&ContainersPruned::from(pruned)))
 }

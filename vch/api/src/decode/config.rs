@@ -20,8 +20,8 @@ pub(super) fn config(config: &Config) -> Result<ContainerSpec> {
     if let Some(nameless) = env.iter().find(|variable| variable.is_empty() || variable.starts_with('=')) {
         return Err(ApiError::invalid(format!("invalid environment variable: {nameless}")));
     }
-    if !config.stop_signal.is_empty() && !is_signal(&config.stop_signal) {
-        return Err(ApiError::invalid(format!("invalid signal: {}", config.stop_signal)));
+    if !config.stop_signal.is_empty() {
+        vch_engine::parse_signal(&config.stop_signal)?;
     }
     Ok(ContainerSpec {
         image: config.image.clone(),
@@ -86,25 +86,6 @@ fn healthcheck(check: &WireCheck) -> Result<Healthcheck> {
     })
 }
 
-/// Signals of Linux by name (moby `sys/signal`).
-const SIGNALS: &[&str] = &[
-    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
-    "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
-    "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
-];
-
-fn is_signal(text: &str) -> bool {
-    if let Ok(number) = text.parse::<i32>() {
-        return number != 0;
-    }
-    let upper = text.to_uppercase();
-    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let offset = |prefix| name.strip_prefix(prefix).and_then(|n| n.parse::<u8>().ok());
-    SIGNALS.contains(&name)
-        || offset("RTMIN+").is_some_and(|n| (1..=15).contains(&n))
-        || offset("RTMAX-").is_some_and(|n| (1..=14).contains(&n))
-}
-
 /// An exec's process.
 ///
 /// # Errors
@@ -126,19 +107,4 @@ pub(crate) fn exec(options: ExecOptions, version: Version) -> Result<ExecSpec> {
         detach_keys: options.detach_keys,
         console_size: console_size(options.console_size.filter(|_| version.since(42))),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_are_known_by_name_and_number() {
-        for text in ["TERM", "SIGTERM", "sigterm", "9", "64", "RTMIN+3", "SIGRTMAX-14", "SIGRTMIN"] {
-            assert!(is_signal(text), "{text}");
-        }
-        for text in ["0", "SIGFOO", "RTMIN+16", "RTMAX-15", "", "SIG", "RTMIN+"] {
-            assert!(!is_signal(text), "{text}");
-        }
-    }
 }

@@ -9,47 +9,13 @@ use std::net::IpAddr;
 use vch_engine::container::spec::{LogConfig, Ulimit};
 
 /// Capabilities of Linux 5.9 and later (linux/capability.h), without `CAP_`.
+#[rustfmt::skip]
 const CAPABILITIES: &[&str] = &[
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "DAC_READ_SEARCH",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "LINUX_IMMUTABLE",
-    "NET_BIND_SERVICE",
-    "NET_BROADCAST",
-    "NET_ADMIN",
-    "NET_RAW",
-    "IPC_LOCK",
-    "IPC_OWNER",
-    "SYS_MODULE",
-    "SYS_RAWIO",
-    "SYS_CHROOT",
-    "SYS_PTRACE",
-    "SYS_PACCT",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_NICE",
-    "SYS_RESOURCE",
-    "SYS_TIME",
-    "SYS_TTY_CONFIG",
-    "MKNOD",
-    "LEASE",
-    "AUDIT_WRITE",
-    "AUDIT_CONTROL",
-    "SETFCAP",
-    "MAC_OVERRIDE",
-    "MAC_ADMIN",
-    "SYSLOG",
-    "WAKE_ALARM",
-    "BLOCK_SUSPEND",
-    "AUDIT_READ",
-    "PERFMON",
-    "BPF",
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
     "CHECKPOINT_RESTORE",
 ];
 
@@ -74,22 +40,10 @@ pub(super) fn capabilities(field: &str, wanted: Option<&Words>) -> Result<Vec<St
 }
 
 /// Kinds of limits (go-units `ulimit.go`).
+#[rustfmt::skip]
 const ULIMITS: &[&str] = &[
-    "core",
-    "cpu",
-    "data",
-    "fsize",
-    "locks",
-    "memlock",
-    "msgqueue",
-    "nice",
-    "nofile",
-    "nproc",
-    "rss",
-    "rtprio",
-    "rttime",
-    "sigpending",
-    "stack",
+    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
+    "rttime", "sigpending", "stack",
 ];
 
 /// Resource limits.
@@ -153,8 +107,10 @@ fn refused(option: &str) -> ApiError {
 }
 
 /// Drivers that dockerd has and vch does not.
-const LOG_DRIVERS: &[&str] =
-    &["local", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "etwlogs", "gcplogs", "logentries"];
+#[rustfmt::skip]
+const LOG_DRIVERS: &[&str] = &[
+    "local", "syslog", "journald", "gelf", "fluentd", "awslogs", "splunk", "etwlogs", "gcplogs", "logentries",
+];
 
 /// Log driver and options (moby `daemon/logger/factory.go`).
 ///
@@ -193,28 +149,17 @@ pub(super) fn log(wanted: &WireLog) -> Result<LogConfig> {
     Ok(LogConfig { driver: driver.into(), options: wanted.options.clone() })
 }
 
-/// `--storage-opt size=…`.
+/// `--storage-opt size=…`, whose value the engine reads.
 ///
 /// # Errors
-/// Another option: 501; a size that is none: 400 in go-units' words.
+/// Another option: 501.
 pub(super) fn storage(wanted: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
-    for (option, value) in wanted {
-        if option != "size" {
-            return Err(ApiError::not_implemented(format!(
-                "HostConfig.StorageOpt \"{option}\" is not supported: only size is"
-            )));
+    match wanted.keys().find(|option| *option != "size") {
+        Some(other) => {
+            Err(ApiError::not_implemented(format!("HostConfig.StorageOpt \"{other}\" is not supported: only size is")))
         }
-        let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
-        let unit = value[digits.len()..].trim_start().to_lowercase();
-        let known = matches!(
-            unit.as_str(),
-            "" | "b" | "k" | "m" | "g" | "t" | "kb" | "mb" | "gb" | "tb" | "kib" | "mib" | "gib" | "tib"
-        );
-        if !known || !digits.parse::<f64>().is_ok_and(|size| size.is_finite() && size > 0.0) {
-            return Err(ApiError::invalid(format!("invalid size: '{value}'")));
-        }
+        None => Ok(wanted.clone()),
     }
-    Ok(wanted.clone())
 }
 
 /// Ports to publish are refused elsewhere; bad ones are bad first.

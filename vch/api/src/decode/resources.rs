@@ -34,7 +34,7 @@ pub(super) fn resources(host: &HostConfig, warnings: &mut Vec<String>) -> Result
         cpuset_cpus: host.cpuset_cpus.clone(),
         cpuset_mems: host.cpuset_mems.clone(),
         pids_limit: host.pids_limit.filter(|limit| *limit > 0),
-        oom_kill_disable: host.oom_kill_disable,
+        oom_kill_disable: None,
     })
 }
 
@@ -127,12 +127,8 @@ fn discarded(host: &HostConfig, warnings: &mut Vec<String>) -> Result<()> {
             "Your kernel does not support kernel memory limit capabilities {not_mounted} Limitation discarded."
         ));
     }
-    if host.oom_kill_disable == Some(true) && host.memory == 0 {
-        warnings.push(
-            "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of \
-             resources."
-                .into(),
-        );
+    if host.oom_kill_disable == Some(true) {
+        warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".into());
     }
     if host.cpu_percent > 0 {
         warnings.push("linux does not support CPU percent. Percent discarded.".into());

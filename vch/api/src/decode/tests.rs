@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::version::negotiate;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use vch_engine::container::spec::{ContainerSpec, TmpfsMount, Ulimit};
 
@@ -179,7 +180,6 @@ fn invalid_values_of_host_config_are_told_in_dockers_words() {
             r#"invalid mount config for type "bind": invalid mount path: 's' mount path must be absolute"#,
         ),
         (json!({"NetworkMode": "container:"}), "invalid network mode: invalid container format container:<name|id>"),
-        (json!({"StorageOpt": {"size": "big"}}), "invalid size: 'big'"),
         (
             json!({"Annotations": {"": "x"}}),
             "invalid Annotations: the empty string is not permitted as an annotation key",
@@ -282,6 +282,10 @@ fn what_dockerd_discards_with_a_warning_is_warned_of() {
             "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded."
         ]
     );
+    assert_eq!(
+        warned(json!({"OomKillDisable": true})),
+        ["Your kernel does not support OomKillDisable. OomKillDisable discarded."]
+    );
     assert_eq!(warned(json!({"CpuPercent": 50})), ["linux does not support CPU percent. Percent discarded."]);
     let old = create_as(json!({"Image": "a", "HostConfig": {"KernelMemory": 8 << 20}}), Some("1.41")).unwrap().1;
     assert!(old[0].starts_with("Your kernel does not support kernel memory limit"), "{old:?}");
@@ -314,5 +318,46 @@ fn terminal_sizes_are_two_numbers_that_fit() {
     assert_eq!(console_size(Some(vec![24, 80])), Some([24, 80]));
     for size in [None, Some(vec![]), Some(vec![24]), Some(vec![24, 80, 1]), Some(vec![24, 70_000])] {
         assert_eq!(console_size(size), None);
+    }
+}
+
+/// Any JSON, members named as a create's are likely to be.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[ -~]{0,12}".prop_map(Value::from),
+    ];
+    let fields = crate::wire::config::Config::FIELDS.iter().chain(crate::wire::host::HostConfig::FIELDS);
+    let names: Vec<&'static str> =
+        fields.copied().chain(["HostConfig", "NetworkingConfig", "EndpointsConfig", "Type"]).collect();
+    leaf.prop_recursive(4, 64, 8, move |inner| {
+        let key = prop_oneof![proptest::sample::select(names.clone()).prop_map(str::to_owned), "[ -~]{0,8}"];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map(key, inner, 0..8)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_create_makes_it_panic(body in any_json()) {
+        if let Ok(request) = serde_json::from_value::<CreateRequest>(body) {
+            let _ = container(request, negotiate(None).unwrap());
+        }
+    }
+
+    #[test]
+    fn no_value_of_host_config_makes_it_panic(
+        field in proptest::sample::select(crate::wire::host::HostConfig::FIELDS),
+        value in any_json(),
+    ) {
+        let body = json!({"Image": "a", "HostConfig": {field: value}});
+        if let Ok(request) = serde_json::from_value::<CreateRequest>(body) {
+            let _ = container(request, negotiate(Some("1.41")).unwrap());
+        }
     }
 }

@@ -4,25 +4,7 @@ use crate::wire::Words;
 use crate::wire::host::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
 use crate::wire::mount::{Mount, TmpfsOptions};
 use vch_engine::container::spec::{HostSpec, TmpfsMount};
-
-/// Paths hidden from containers that are not privileged (moby `oci/defaults.go`).
-const MASKED: &[&str] = &[
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// Paths read-only in containers that are not privileged.
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+use vch_engine::defaults::{MASKED_PATHS, READONLY_PATHS};
 
 /// What a container asked of its host.
 pub(super) fn host_config(host: &HostSpec) -> HostConfig {
@@ -73,8 +55,8 @@ pub(super) fn host_config(host: &HostSpec) -> HostConfig {
         pids_limit: limits.pids_limit,
         ulimits: ulimits(host),
         mounts: host.tmpfs_mounts.iter().map(mount).collect(),
-        masked_paths: paths(host, host.masked_paths.as_ref(), MASKED),
-        readonly_paths: paths(host, host.readonly_paths.as_ref(), READ_ONLY),
+        masked_paths: paths(host, host.masked_paths.as_ref(), MASKED_PATHS),
+        readonly_paths: paths(host, host.readonly_paths.as_ref(), READONLY_PATHS),
         init: host.init,
         ..HostConfig::default()
     }

@@ -125,7 +125,7 @@ pub(crate) fn info(facts: &Facts, server_version: &str, version: Version) -> Inf
             error: "",
             remote_managers: None,
         },
-        live_restore_enabled: true,
+        live_restore_enabled: false,
         isolation: "",
         init_binary: "vch-agent",
         containerd_commit: Commit::default(),

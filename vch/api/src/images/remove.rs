@@ -1,6 +1,6 @@
 //! Images that go: `DELETE /images/{name}` and `POST /images/prune`.
 
-use crate::call::Call;
+use crate::call::{Call, to_the_end};
 use crate::encode;
 use crate::error::{ApiError, Result};
 use crate::reply::{self, Response};
@@ -16,12 +16,14 @@ pub(crate) async fn remove(call: Call) -> Result<Response> {
         ));
     }
     let (force, no_prune) = (call.query.boolean("force"), call.query.boolean("noprune"));
-    let removed = call.api.engine.remove_image(&call.name, force, no_prune).await?;
+    let Call { api, name, .. } = call;
+    let removed = to_the_end(async move { api.engine.remove_image(&name, force, no_prune).await }).await?;
     Ok(reply::ok(&removed.into_iter().map(encode::removed).collect::<Vec<_>>()))
 }
 
 pub(crate) async fn prune(call: Call) -> Result<Response> {
-    let (removed, space) = call.api.engine.prune_images(&call.query.filters()?).await?;
+    let filters = call.query.filters()?;
+    let (removed, space) = to_the_end(async move { call.api.engine.prune_images(&filters).await }).await?;
     let removed: Vec<_> = removed.into_iter().map(encode::removed).collect();
     Ok(reply::ok(&ImagesPruned { images_deleted: (!removed.is_empty()).then_some(removed), space_reclaimed: space }))
 }

@@ -50,10 +50,17 @@ pub(crate) fn reply(mut call: Call, attached: Attached, framed: bool) -> Respons
         tokio::spawn(serve(call.upgrade(), attached, framed).in_current_span());
         return response;
     }
-    let Attached { output, stdin, .. } = attached;
-    if let Some(stdin) = stdin {
+    let Attached { output, mut stdin, .. } = attached;
+    if call.has_body()
+        && let Some(stdin) = stdin.take()
+    {
         tokio::spawn(feed_body(call, stdin).in_current_span());
     }
+    let output = output.map(move |chunk| {
+        // A client without a body has not come to its end of input: it has no way to give any.
+        let _stays_open = &stdin;
+        chunk
+    });
     reply::stream(RAW, encoded(output, framed))
 }
 

@@ -27,7 +27,7 @@ mod tests;
 
 pub use output::{Channel, OutputReader};
 pub use process::{Exit, Process, ProcessHandle, StdinWriter, Streams, WriteError};
-pub(crate) use request::Numbers;
+pub(crate) use request::{Numbers, Sent};
 
 use link::Link;
 use std::sync::Arc;

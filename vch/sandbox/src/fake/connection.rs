@@ -6,6 +6,7 @@ use super::{Guest, Running, Touch, failure};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
@@ -106,6 +107,9 @@ impl Connection<'_> {
                 personalized: guest.state().identity.is_some(),
             })),
             Request::Hello { .. } => Err(failure(FailureClass::Sequence, "another version")),
+            Request::Personalize(_) if guest.refuse.load(Ordering::Relaxed) => {
+                Err(failure(FailureClass::Internal, "the identity cannot be set"))
+            }
             Request::Personalize(identity) => {
                 guest.state().identity = Some(identity);
                 Ok(Reply::Done)

@@ -4,6 +4,7 @@ use super::{Guest, Programs};
 use crate::{AccelChoice, Host, Progress, SandboxError, Settings};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vch_hypervisor::fake::Fake;
 
@@ -12,12 +13,13 @@ use vch_hypervisor::fake::Fake;
 pub struct Guests {
     programs: Programs,
     all: Arc<Mutex<BTreeMap<String, Guest>>>,
+    refuse: Arc<AtomicBool>,
 }
 
 impl Guests {
     /// Guests that know these programs.
     pub fn new(programs: Programs) -> Self {
-        Self { programs, all: Arc::default() }
+        Self { programs, ..Self::default() }
     }
 
     /// A hypervisor whose machines have these guests.
@@ -34,14 +36,23 @@ impl Guests {
         self.all().get(machine).cloned()
     }
 
+    /// Whether guests, those that are there too, refuse to take an identity.
+    pub fn refuse_identities(&self, refuse: bool) {
+        self.refuse.store(refuse, Ordering::Relaxed);
+    }
+
     /// All guests so far, those of machines that have gone included.
     pub fn every(&self) -> Vec<Guest> {
         self.all().values().cloned().collect()
     }
 
     fn guest(&self, port: &vch_hypervisor::fake::Guest) -> Guest {
-        let new =
-            || Guest { disks: Some(port.disks.clone()), cloned: port.cloned, ..Guest::new(self.programs.clone()) };
+        let new = || Guest {
+            disks: Some(port.disks.clone()),
+            cloned: port.cloned,
+            refuse: self.refuse.clone(),
+            ..Guest::new(self.programs.clone())
+        };
         self.all().entry(port.machine.clone()).or_insert_with(new).clone()
     }
 

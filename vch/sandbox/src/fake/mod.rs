@@ -19,6 +19,7 @@ pub use program::{End, Proc, Program, Programs};
 pub use streams::{Input, Output};
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -33,6 +34,8 @@ pub struct Guest {
     /// The machine's disks; `None` where there is no machine, and any disk is taken to be there.
     disks: Option<watch::Receiver<BTreeMap<u16, DiskSpec>>>,
     cloned: bool,
+    /// Whether it refuses to take an identity.
+    refuse: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +65,7 @@ enum Touch {
 impl Guest {
     /// A guest that has just booted.
     pub fn new(programs: Programs) -> Self {
-        Self { programs, state: Arc::default(), disks: None, cloned: false }
+        Self { programs, state: Arc::default(), disks: None, cloned: false, refuse: Arc::default() }
     }
 
     /// Whether its machine was cloned from a template, and not booted.

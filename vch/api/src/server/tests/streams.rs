@@ -253,3 +253,50 @@ async fn a_pull_fails_with_a_status_or_with_a_line() {
             && reply.contains("{\"errorDetail\":{\"message\":\"broken\"},\"error\":\"broken\"}")
     );
 }
+
+#[tokio::test]
+async fn attach_without_upgrade_and_without_a_body_is_no_end_of_input() {
+    let (output, mut input, attached) = process(false);
+    let api = api(Scripted { attached: put(attached), ..Scripted::default() });
+    let mut client = connect(&api);
+    let head = format!("POST /{ATTACH} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n");
+    client.write_all(head.as_bytes()).await.unwrap();
+    read_until(&mut client, "\r\n\r\n").await;
+    output.send(chunk(Channel::Stdout, "out")).await.unwrap();
+    read_until(&mut client, "out\r\n").await;
+    assert_eq!(input.try_recv(), Err(mpsc::error::TryRecvError::Empty), "input was ended");
+    drop(output);
+    deadline(client.read_to_end(&mut Vec::new())).await.unwrap();
+    assert_eq!(deadline(input.recv()).await, None);
+}
+
+/// A stop that takes a while, and tells when it is done.
+struct Slow {
+    begun: mpsc::Sender<()>,
+    go_on: tokio::sync::Semaphore,
+    done: mpsc::Sender<()>,
+}
+
+#[async_trait::async_trait]
+impl Calls for Arc<Slow> {
+    async fn restart(&self, _name: &str, _options: vch_engine::requests::Stop) -> Result<()> {
+        self.begun.send(()).await.unwrap();
+        let _go_on = self.go_on.acquire().await.unwrap();
+        self.done.send(()).await.unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_restart_comes_to_its_end_without_its_client() {
+    let (begun, mut has_begun) = mpsc::channel(1);
+    let (done, mut is_done) = mpsc::channel(1);
+    let slow = Arc::new(Slow { begun, go_on: tokio::sync::Semaphore::new(0), done });
+    let api = api(slow.clone());
+    let mut client = connect(&api);
+    client.write_all(b"POST /containers/web/restart HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+    deadline(has_begun.recv()).await.unwrap();
+    drop(client);
+    slow.go_on.add_permits(1);
+    deadline(is_done.recv()).await.unwrap();
+}
