@@ -30,6 +30,7 @@ pub mod settings;
 pub mod stream;
 mod supervisor;
 pub mod timestamp;
+pub mod trial;
 mod undo;
 mod verbs;
 mod warm_up;
