@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use vch_sandbox::proto::{FailureClass, WindowSize};
 use vch_sandbox::{OutputReader, Process, SandboxError, StdinWriter, Streams};
@@ -89,14 +89,14 @@ impl Engine {
         let tty = exec.spec.tty;
         let keys = detach::parse(&exec.spec.detach_keys).unwrap_or_default();
         let ended = Ended { engine: self.clone(), exec, record: Arc::clone(&now.record) };
-        let (let_go, detached) = tokio::sync::oneshot::channel();
-        tokio::spawn(ended.pump(output, process, (!detach).then_some(chunks), detached));
+        let detached = Arc::new(Notify::new());
+        tokio::spawn(ended.pump(output, process, (!detach).then_some(chunks), Arc::clone(&detached)));
         if detach {
             return None;
         }
         let stdin = stdin.map(|stdin| {
             let (sender, typed) = mpsc::channel(CHUNKS);
-            tokio::spawn(forward(typed, stdin, tty.then(|| Watcher::new(keys)), let_go));
+            tokio::spawn(forward(typed, stdin, tty.then(|| Watcher::new(keys)), detached));
             sender
         });
         Some(Attached { tty, output: ReceiverStream::new(receiver).boxed(), stdin })
@@ -163,7 +163,7 @@ impl Ended {
         output: Option<OutputReader>,
         process: Process,
         mut client: Option<mpsc::Sender<Chunk>>,
-        mut detached: tokio::sync::oneshot::Receiver<()>,
+        detached: Arc<Notify>,
     ) {
         let handle = process.handle();
         let copy = async {
@@ -176,7 +176,7 @@ impl Ended {
                 let Some(chunks) = &client else { continue };
                 tokio::select! {
                     sent = chunks.send(Chunk { channel, bytes }) => if sent.is_err() { client = None },
-                    Ok(()) = &mut detached => client = None,
+                    () = detached.notified() => client = None,
                 }
             }
         };
@@ -201,7 +201,7 @@ async fn forward(
     mut typed: mpsc::Receiver<Bytes>,
     mut stdin: StdinWriter,
     mut watcher: Option<Watcher>,
-    let_go: tokio::sync::oneshot::Sender<()>,
+    detached: Arc<Notify>,
 ) {
     loop {
         let bytes = tokio::select! {
@@ -218,7 +218,7 @@ async fn forward(
             return;
         }
         if leave {
-            let _ = let_go.send(());
+            detached.notify_one();
             // Dropping the writer would end the process's input: it keeps its terminal until it ends.
             return stdin.closed().await;
         }
