@@ -45,7 +45,7 @@ const VOLUMES: &str = "containers have no volumes, only their own writable layer
 const BUILD: &str = "images are pulled, loaded or imported";
 const PLUGINS: &str = "vch takes no plugins";
 const SWARM: &str = "vch is one machine and forms no swarm";
-const LATER: &str = "it is planned";
+const LATER: &str = "";
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = table! {

@@ -150,7 +150,7 @@ fn registries(facts: &Facts, version: Version) -> RegistryConfig {
         index_configs: std::iter::once(("docker.io".to_owned(), official))
             .chain(hosts.into_iter().map(insecure))
             .collect(),
-        mirrors: (!facts.mirrors.is_empty()).then(|| facts.mirrors.clone()),
+        mirrors: facts.mirrors.clone(),
         nondistributable_networks: version.before(47).then_some(None),
         nondistributable_hosts: version.before(47).then_some(None),
     }

@@ -132,7 +132,7 @@ pub(crate) struct RegistryConfig {
     #[serde(rename = "InsecureRegistryCIDRs")]
     pub(crate) insecure_networks: Vec<String>,
     pub(crate) index_configs: BTreeMap<String, Index>,
-    pub(crate) mirrors: Option<Vec<String>>,
+    pub(crate) mirrors: Vec<String>,
     #[serde(rename = "AllowNondistributableArtifactsCIDRs", skip_serializing_if = "Option::is_none")]
     pub(crate) nondistributable_networks: Option<Option<()>>,
     #[serde(rename = "AllowNondistributableArtifactsHostnames", skip_serializing_if = "Option::is_none")]
