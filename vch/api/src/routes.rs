@@ -14,7 +14,7 @@ use http::StatusCode;
 pub(crate) enum Action {
     /// Decodes, calls the engine, encodes.
     Handle(fn(Call) -> BoxFuture<'static, Result<Response>>),
-    /// vch has no such thing yet: 501, naming the route and this reason.
+    /// vch has no such thing: 501, naming the route and this reason, or "yet" where there is none.
     Missing(&'static str),
     /// dockerd's own answer where the thing asked for does not exist: status and words.
     Refuse(u16, fn(&str) -> String),
@@ -194,7 +194,9 @@ impl Route {
         match &self.action {
             Action::Handle(_) => None,
             Action::Missing(why) => {
-                Some(ApiError::not_implemented(format!("{} {} is not implemented: {why}", self.method, self.pattern)))
+                let reason = if why.is_empty() { " yet".to_owned() } else { format!(": {why}") };
+                let (method, pattern) = (self.method, self.pattern);
+                Some(ApiError::not_implemented(format!("{method} {pattern} is not implemented{reason}")))
             }
             Action::Refuse(status, words) => {
                 Some(ApiError { status: StatusCode::from_u16(*status).unwrap_or_default(), message: words(name) })

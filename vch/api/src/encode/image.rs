@@ -3,6 +3,7 @@
 use super::STORAGE_DRIVER;
 use super::container::{healthcheck, set};
 use crate::version::Version;
+use crate::wire::config::Config;
 use crate::wire::image::{HistoryItem, Image, ImageConfig, Legacy, Metadata, Removed, RootFs, Summary};
 use crate::wire::inspect::GraphDriver;
 use vch_engine::image::view::{self, ImageDefaults, ImageSummary, ImageView};
@@ -39,6 +40,9 @@ pub(crate) fn image(image: &ImageView, version: Version) -> Image {
         parent: image.parent.clone(),
         comment: image.comment.clone(),
         created: image.created.clone().or_else(never),
+        // Of the container that an image was committed from; dockerd shows an empty one where the image tells of none, and
+        // compose 1 needs it there.
+        container_config: version.before(45).then(Config::default),
         docker_version: image.docker_version.clone(),
         author: image.author.clone(),
         config: config(&image.defaults, version),

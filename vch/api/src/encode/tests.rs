@@ -201,6 +201,8 @@ fn an_inspected_image_and_its_older_forms() {
     let undated = ImageView { created: None, ..image_view() };
     assert_eq!(json_of(&image(&undated, version("1.44"))).get("Created"), None);
     let old = json_of(&image(&undated, version("1.43")));
+    assert_eq!(older.get("ContainerConfig"), None);
+    assert_eq!((&old["ContainerConfig"]["Volumes"], &old["ContainerConfig"]["Image"]), (&Value::Null, &json!("")));
     assert_eq!((&old["VirtualSize"], &old["Created"]), (&json!(5), &json!("0001-01-01T00:00:00Z")));
 }
 
@@ -263,6 +265,7 @@ fn info_has_what_clients_read() {
         ..Info::default()
     };
     let shown = json_of(&info(&facts, "28.2.2+vch.0.1.0", version("1.50")));
+    assert_eq!(shown["RegistryConfig"]["Mirrors"], json!(["https://mirror.example/"]));
     assert_eq!(shown["Swarm"]["LocalNodeState"], json!("inactive"));
     assert_eq!(
         (&shown["OSType"], &shown["CgroupDriver"], &shown["CgroupVersion"]),

@@ -1,6 +1,6 @@
 //! Images (moby `api/types/image`).
 
-use super::config::Healthcheck;
+use super::config::{Config, Healthcheck};
 use super::inspect::GraphDriver;
 use super::{Empty, object};
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub(crate) struct Image {
     pub(crate) comment: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) container_config: Option<Config>,
     pub(crate) docker_version: String,
     pub(crate) author: String,
     pub(crate) config: ImageConfig,
