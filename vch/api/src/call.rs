@@ -14,6 +14,7 @@ use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Most bytes of a JSON body. dockerd has no bound; the largest create that a person writes is some kilobytes.
@@ -27,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) name: String,
     pub(crate) query: Query,
     pub(crate) request: Request<Incoming>,
+    /// Cancelled when the daemon is to stop.
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl Call {

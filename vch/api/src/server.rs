@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Most bytes of a request's head, as Go's `http.DefaultMaxHeaderBytes`.
 const HEAD_BOUND: usize = 1 << 20;
 
-/// How long open requests may go on after a shutdown was asked for.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long open requests may go on after a shutdown was asked for: as long as dockerd gives its containers, whose attached clients
+/// and waits are to hear of their end.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Serves one connection until it ends.
 pub async fn serve_connection(api: Arc<Api>, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
@@ -34,9 +35,10 @@ pub async fn serve_connection_until(
     shutdown: CancellationToken,
 ) {
     let header_timeout = api.options.header_timeout;
+    let asked_to_end = shutdown.clone();
     let service = service_fn(move |request| {
-        let api = api.clone();
-        async move { Ok::<_, Infallible>(dispatch::answer(api, request).await) }
+        let answer = dispatch::answer(api.clone(), request, asked_to_end.clone());
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -97,8 +99,8 @@ impl Listener {
     }
 }
 
-/// Serves a listener's connections until `shutdown` is cancelled; then no more are taken, requests under way have five seconds
-/// to finish, and what is left is cut off.
+/// Serves a listener's connections until `shutdown` is cancelled; then no more are taken, streams of events end, other
+/// requests under way have fifteen seconds to finish, and what is left is cut off.
 pub async fn serve(api: Arc<Api>, listener: impl Into<Listener>, shutdown: CancellationToken) {
     let listener = listener.into();
     let mut connections = JoinSet::new();

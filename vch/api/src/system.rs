@@ -63,6 +63,8 @@ pub(crate) async fn events(call: Call) -> Result<Response> {
     // An image's creation is told since API 1.46.
     let told = move |event: &Event| version.since(46) || event.subject != Subject::Image || event.action != "create";
     let lines = events.filter_map(move |event| std::future::ready(told(&event).then(|| line(&event))));
+    // Nothing else would end it: a watcher must not hold up the daemon's end.
+    let lines = lines.take_until(call.shutdown.cancelled_owned());
     Ok(reply::stream("application/json", lines))
 }
 

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::serve;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
+use vch_engine::events::Event;
 
 #[tokio::test]
 async fn an_endless_header_is_refused_and_the_next_client_served() {
@@ -80,6 +83,34 @@ async fn a_json_body_is_bounded() {
     let body = format!("{{\"Image\":\"{}\"}}", "x".repeat(17 << 20));
     let reply = ask_with(&api, "POST /containers/create", &body).await;
     assert_eq!((status(&reply), message(&reply)), (413, "request body is larger than 16 MiB".into()));
+}
+
+/// An engine in which nothing happens.
+struct Quiet;
+
+impl Calls for Quiet {
+    fn events(&self, _: vch_engine::requests::WatchEvents) -> vch_engine::Result<BoxStream<'static, Event>> {
+        Ok(futures_util::stream::pending().boxed())
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_of_events_does_not_hold_up_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("api.sock");
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(serve(api(Quiet), UnixListener::bind(&path).unwrap(), shutdown.clone()));
+    let mut watcher = UnixStream::connect(&path).await.unwrap();
+    watcher.write_all(b"GET /events HTTP/1.1\r\nHost: d\r\n\r\n").await.unwrap();
+    let mut first = [0; 15];
+    deadline(watcher.read_exact(&mut first)).await.unwrap();
+    let begun = std::time::Instant::now();
+    shutdown.cancel();
+    let mut rest = Vec::new();
+    deadline(watcher.read_to_end(&mut rest)).await.unwrap();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "cut off instead of ended");
+    deadline(serving).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
