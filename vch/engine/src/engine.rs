@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_util::sync::CancellationToken;
 use vch_images::Store;
 use vch_sandbox::Host;
 
@@ -34,6 +35,8 @@ pub(crate) struct Rooms {
     pub(crate) execs: Execs,
     pub(crate) blank: Blank,
     pub(crate) stopping: AtomicBool,
+    /// Cancelled at the very end: owners of containers leave.
+    pub(crate) closed: CancellationToken,
 }
 
 /// The formatted disk that writable disks are cloned from.

@@ -29,6 +29,8 @@ mod scratch;
 pub mod settings;
 pub mod stream;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 pub mod timestamp;
 pub mod trial;
 mod undo;

@@ -7,7 +7,7 @@ use crate::container::driver;
 use crate::container::record::Record;
 use crate::container::state::Status;
 use crate::container::{Container, Verb};
-use crate::engine::{Engine, Rooms, containers_folder};
+use crate::engine::{Blank, Engine, Rooms, containers_folder};
 use crate::error::{Error, Result};
 use crate::events::{Bus, Subject};
 use crate::records::Records;
@@ -39,6 +39,18 @@ impl Engine {
     pub async fn open(settings: Settings, progress: impl Fn(&str) + Send + Sync + 'static) -> Result<Self> {
         let root = settings.data_root.clone();
         make_private(&root)?;
+        let blank = scratch::blank(&root, settings.scratch_size).await?;
+        let warm_up = Some(warm_up::prepare(&root, &blank).await?);
+        let hypervisor = crate::machine::hypervisor(&settings).await?;
+        let machine_settings = crate::machine::settings(&settings, warm_up);
+        let machines = Host::open(machine_settings, hypervisor, vch_sandbox::Progress::new(progress)).await;
+        let machines = machines.map_err(|e| Error::system(crate::error::causes(&e)))?;
+        Self::open_on(settings, machines, blank).await
+    }
+
+    /// Opens the engine on a machine room that is open.
+    pub(crate) async fn open_on(settings: Settings, machines: Host, blank: Blank) -> Result<Self> {
+        let root = settings.data_root.clone();
         make_private(&containers_folder(&root))?;
         let records = Records::open(&root)?;
         let id = records.daemon_id(|| {
@@ -53,15 +65,6 @@ impl Engine {
             ..Default::default()
         };
         let images = Store::open(&root.join("images"), options).await?;
-        let blank = scratch::blank(&root, settings.scratch_size).await?;
-        let warm_up = Some(warm_up::prepare(&root, &blank).await?);
-        let machines = Host::open(
-            crate::machine::settings(&settings, warm_up),
-            crate::machine::hypervisor(&settings).await?,
-            vch_sandbox::Progress::new(progress),
-        )
-        .await
-        .map_err(|e| Error::system(crate::error::causes(&e)))?;
         let rooms = Rooms {
             settings,
             id,
@@ -73,6 +76,7 @@ impl Engine {
             execs: Default::default(),
             blank,
             stopping: AtomicBool::new(false),
+            closed: Default::default(),
         };
         let engine = Self { rooms: Arc::new(rooms) };
         engine.bring_back().await?;
@@ -148,6 +152,7 @@ impl Engine {
         }))
         .await;
         self.machines().close().await;
+        self.rooms.closed.cancel();
         self.bus().tell(Subject::Daemon, "shutdown", &self.rooms.id, BTreeMap::new());
     }
 }

@@ -76,9 +76,11 @@ pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Con
 
 impl Driver {
     async fn drive(mut self) {
+        let closed = self.engine.rooms.closed.clone();
         while !self.removed {
             tokio::select! {
                 biased;
+                () = closed.cancelled() => return,
                 exit = ended(self.run.as_ref().map(|run| run.live.process.clone())) => self.on_exit(exit).await,
                 () = self.restart.due() => self.on_restart_due().await,
                 command = self.commands.recv() => match command {

@@ -7,7 +7,7 @@ mod inspect;
 mod list;
 mod load;
 mod login;
-mod prepare;
+pub(crate) mod prepare;
 mod prune;
 mod pull;
 mod remove;

@@ -6,12 +6,12 @@ use crate::container::record::Record;
 use crate::container::spec::{ContainerSpec, Healthcheck};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::image::prepare::ForContainer;
 use crate::image::view::ImageDefaults;
 use crate::index::check_name;
 use crate::names;
 use crate::requests::{Create, Created};
 use crate::undo::Undo;
-use std::path::PathBuf;
 
 /// How many made-up names are tried before an ID serves as the name.
 const NAME_TRIES: usize = 6;
@@ -33,9 +33,21 @@ impl Engine {
         if spec.entrypoint.iter().flatten().chain(spec.cmd.iter().flatten()).next().is_none() {
             return Err(Error::invalid("no command specified"));
         }
-        let id = self.fresh_id()?;
         let mut undo = Undo::default();
-        let name = self.take_name(asked, &id)?;
+        let outcome = self.make(asked, image, spec, &mut undo).await;
+        undo.settle(outcome.is_ok()).await;
+        outcome.map(|id| Created { id, warnings })
+    }
+
+    async fn make(
+        &self,
+        name: Option<&str>,
+        image: ForContainer,
+        spec: ContainerSpec,
+        undo: &mut Undo,
+    ) -> Result<String> {
+        let id = self.fresh_id()?;
+        let name = self.take_name(name, &id)?;
         let (index, held_name, holder) = (self.clone(), name.clone(), id.clone());
         undo.push(async move { index.index().release(&held_name, &holder) });
         self.hold_image(&id, &image.id).await?;
@@ -48,15 +60,9 @@ impl Engine {
                 tracing::warn!(folder = %leftovers.display(), %error, "a folder is left behind");
             }
         });
-        let outcome = self.finish_create(Record::new(id, name, image.id, image.platform, spec), folder).await;
-        undo.settle(outcome.is_ok()).await;
-        outcome.map(|id| Created { id, warnings })
-    }
-
-    async fn finish_create(&self, record: Record, folder: PathBuf) -> Result<String> {
-        self.clone_scratch(&record.spec, &folder).await?;
-        self.records().put(&record.id, record.encode()?).await?;
-        let id = record.id.clone();
+        self.clone_scratch(&spec, &folder).await?;
+        let record = Record::new(id.clone(), name, image.id, image.platform, spec);
+        self.records().put(&id, record.encode()?).await?;
         let told = record.clone();
         self.index().insert(driver::spawn(self, folder, record));
         self.tell_container(&told, "create", []);
