@@ -154,7 +154,8 @@ fn limits(resources: &Resources) -> Limits {
         cpuset_cpus: Some(resources.cpuset_cpus.clone()).filter(|s| !s.is_empty()),
         cpuset_mems: Some(resources.cpuset_mems.clone()).filter(|s| !s.is_empty()),
         pids: resources.pids_limit.and_then(positive),
-        oom_kill_disable: resources.oom_kill_disable.unwrap_or(false),
+        // cgroup v2 has no such setting: create has warned, as dockerd does.
+        oom_kill_disable: false,
     }
 }
 

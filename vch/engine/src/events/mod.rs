@@ -194,7 +194,9 @@ impl Bus {
                 None => std::future::pending().await,
             }
         };
-        let live = BroadcastStream::new(live).filter_map(|event| async move { event.ok() });
+        let live = BroadcastStream::new(live).filter_map(|event| async move {
+            event.inspect_err(|error| tracing::warn!(%error, "a watcher of events is slow and misses some")).ok()
+        });
         stream::iter(past)
             .chain(live.take_until(Box::pin(end)))
             .filter(move |event| std::future::ready(event.passes(&filters)))

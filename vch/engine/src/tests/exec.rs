@@ -69,7 +69,7 @@ async fn execs_go_with_their_containers_run() {
     let container = bench.run("web", &["sleep", "600"], |_| {}).await;
     let id = bench.engine.exec_create(&container, exec(&["sleep", "600"])).await.unwrap();
     assert!(bench.engine.exec_start(&id, ExecStart { detach: true, ..Default::default() }).await.unwrap().is_none());
-    assert_eq!(bench.engine.inspect(&container, false).await.unwrap().exec_ids, [id.clone()]);
+    assert_eq!(bench.engine.inspect(&container, false).await.unwrap().exec_ids, std::slice::from_ref(&id));
     bench.engine.stop(&container, Stop::default()).await.unwrap();
     assert_eq!(bench.engine.exec_inspect(&id).await.unwrap_err().kind, Kind::NotFound);
     let error = bench.engine.exec_create(&container, exec(&["true"])).await.unwrap_err();

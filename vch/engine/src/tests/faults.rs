@@ -39,6 +39,8 @@ async fn a_machine_that_takes_no_identity_runs_nothing() {
     assert_eq!(bench.wait(&id).await, 0);
 }
 
+type Change<'a> = &'a dyn Fn(&mut Create);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_create_leaves_nothing_and_gives_the_name_back() {
     let bench = Bench::new().await;
@@ -47,7 +49,8 @@ async fn a_failed_create_leaves_nothing_and_gives_the_name_back() {
         change(&mut request);
         request
     };
-    let failing: [(&dyn Fn(&mut Create), Kind); 4] = [
+    let failing: [(Change<'_>, Kind); 5] = [
+        (&|r| r.spec.host.resources.nano_cpus = 2_000_000_000, Kind::InvalidParameter),
         (&|r| r.spec.image = "nosuch".into(), Kind::NotFound),
         (&|r| r.platform = Some("linux/s390x".into()), Kind::NotFound),
         (&|r| r.spec.host.storage_opt = [("size".to_owned(), "1".to_owned())].into(), Kind::InvalidParameter),

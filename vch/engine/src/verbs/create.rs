@@ -1,9 +1,9 @@
 //! `create`: image resolved and held, name taken, disk cloned, record written, in this order; any failure undoes what
 //! came before it.
 
-use crate::container::driver;
 use crate::container::record::Record;
 use crate::container::spec::{ContainerSpec, Healthcheck};
+use crate::container::{driver, fit};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::image::prepare::ForContainer;
@@ -25,7 +25,8 @@ impl Engine {
         let asked = request.name.as_deref().filter(|name| !name.is_empty()).map(check_name).transpose()?;
         let image = self.image_for_container(&request.spec.image, request.platform.as_deref())?;
         let mut spec = request.spec;
-        let mut warnings = Vec::new();
+        let machine = self.machines().facts();
+        let mut warnings = fit::check(&spec.host.resources, machine.vcpus, u64::from(machine.memory_mib) << 20)?;
         inherit(&mut spec, &image.defaults);
         if spec.healthcheck.as_ref().is_some_and(|check| check.test.first().is_some_and(|kind| kind != "NONE")) {
             warnings.push("the image's health check is not run yet: the container has no health state".into());
