@@ -4,6 +4,8 @@
 //! Promises: a change is on disk before its verb is answered; a failed start leaves no machine; every end of the machine,
 //! whatever its cause, becomes an end of the container.
 
+mod verbs;
+
 use super::live::Live;
 use super::record::Record;
 use super::state::Status;
@@ -248,100 +250,6 @@ impl Driver {
         }
     }
 
-    async fn on_signal(&mut self, signal: i32, by_user: bool) -> Result<()> {
-        let record = self.record();
-        if by_user && !record.state.manually_stopped {
-            self.change(|record| record.state.manually_stopped = true).await?;
-        }
-        if self.restart.cancel() {
-            self.note(|record| record.state.status = Status::Exited, |_| {}).await;
-            return Ok(());
-        }
-        let Some(live) = self.live() else {
-            return Err(Error::conflict(format!("container {} is not running", record.id)));
-        };
-        if record.state.status == Status::Paused {
-            live.sandbox.resume().await.map_err(|e| Error::chain("let the container go on", &e))?;
-            self.note(|record| record.state.status = Status::Running, |_| {}).await;
-        }
-        match live.process.signal(signal).await {
-            Ok(()) => Ok(()),
-            Err(_) if signal == supervisor::SIGKILL => {
-                // An agent that cannot kill is no reason to let the container live.
-                live.sandbox.end().await;
-                Ok(())
-            }
-            Err(vch_sandbox::SandboxError::Failure(failure))
-                if failure.class == vch_sandbox::proto::FailureClass::NotFound =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(Error::chain("send the signal", &error)),
-        }
-    }
-
-    async fn on_pause(&mut self) -> Result<()> {
-        let record = self.record();
-        match (self.live(), record.state.status) {
-            (Some(_), Status::Paused) => Err(Error::conflict(format!("container {} is already paused", record.id))),
-            (Some(live), _) => {
-                live.sandbox.pause().await.map_err(|e| Error::chain("pause the container", &e))?;
-                self.change(|record| record.state.status = Status::Paused).await?;
-                self.tell("pause", []);
-                Ok(())
-            }
-            (None, _) => Err(Error::conflict(format!("container {} is not running", record.id))),
-        }
-    }
-
-    async fn on_unpause(&mut self) -> Result<()> {
-        let record = self.record();
-        match self.live() {
-            Some(live) if record.state.status == Status::Paused => {
-                live.sandbox.resume().await.map_err(|e| Error::chain("unpause the container", &e))?;
-                self.change(|record| record.state.status = Status::Running).await?;
-                self.tell("unpause", []);
-                Ok(())
-            }
-            _ => Err(Error::conflict(format!("container {} is not paused", record.id))),
-        }
-    }
-
-    async fn on_remove(&mut self, force: bool) -> Result<()> {
-        let record = self.record();
-        if record.state.status.is_running() {
-            if !force {
-                let how = match record.state.status {
-                    Status::Paused => "container is paused and must be unpaused first",
-                    _ => "container is running: stop the container before removing or force remove",
-                };
-                return Err(Error::conflict(format!("cannot remove container \"/{}\": {how}", record.name)));
-            }
-            self.kill_for_removal().await;
-        }
-        self.remove().await;
-        match &self.published.borrow().removal {
-            Some(Err(reason)) => Err(Error::system(reason.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    /// Ends what runs, without a word to its restart policy.
-    async fn kill_for_removal(&mut self) {
-        self.restart.cancel();
-        let noted = self.change(|record| record.state.manually_stopped = true).await;
-        if let Err(error) = noted {
-            tracing::warn!(container = %self.container.id, %error, "the removal goes on all the same");
-        }
-        self.tell("kill", [("signal", "9".into())]);
-        if let Some(live) = self.live() {
-            if live.process.signal(supervisor::SIGKILL).await.is_err() {
-                live.sandbox.end().await;
-            }
-            self.on_exit(live.process.wait().await).await;
-        }
-    }
-
     /// Removes it: its folder, its record, its name, its hold on the image.
     async fn remove(&mut self) {
         if self.removed {
@@ -360,15 +268,6 @@ impl Driver {
                 self.published.send_modify(|now| now.removal = Some(Err(error.message)));
             }
         }
-    }
-
-    async fn on_shutdown(&mut self) -> Result<()> {
-        self.restart.cancel();
-        if let Some(live) = self.live() {
-            live.sandbox.end().await;
-            self.on_exit(live.process.wait().await).await;
-        }
-        Ok(())
     }
 
     /// Tells an event of this container.
