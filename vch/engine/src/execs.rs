@@ -114,6 +114,11 @@ impl Execs {
         self.lock().values().filter(alive).map(|exec| exec.id.clone()).collect()
     }
 
+    /// Forgets one.
+    pub(crate) fn forget(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
     /// A container's run has ended: its execs go.
     pub(crate) fn container_ended(&self, container: &str) {
         self.lock().retain(|_, exec| exec.container != container);

@@ -22,6 +22,9 @@ use vch_sandbox::{OutputReader, Process, SandboxError, StdinWriter, Streams};
 /// Chunks that wait for a client at a time.
 const CHUNKS: usize = 16;
 
+/// How long an exec that ended can still be inspected (moby: five to ten minutes).
+const KEPT: Duration = Duration::from_secs(300);
+
 /// How long output may come after the end of the process (moby waits as long).
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -88,9 +91,20 @@ impl Engine {
         let stdin = process.take_stdin();
         let tty = exec.spec.tty;
         let keys = detach::parse(&exec.spec.detach_keys).unwrap_or_default();
+        let id = exec.id.clone();
         let ended = Ended { engine: self.clone(), exec, record: Arc::clone(&now.record) };
         let detached = Arc::new(Notify::new());
-        tokio::spawn(ended.pump(output, process, (!detach).then_some(chunks), Arc::clone(&detached)));
+        let client = (!detach).then_some(chunks);
+        let pump = ended.pump(output, process, client, Arc::clone(&detached));
+        let engine = self.clone();
+        tokio::spawn(async move {
+            pump.await;
+            // Clients ask for the code soon after; what nobody asks for any more is forgotten, as in dockerd.
+            tokio::select! {
+                () = tokio::time::sleep(KEPT) => engine.execs().forget(&id),
+                () = engine.rooms.closed.cancelled() => {}
+            }
+        });
         if detach {
             return None;
         }
