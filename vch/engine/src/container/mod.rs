@@ -1,7 +1,7 @@
-//! The container as a noun: what it is to be ([`spec`]), what it is now ([`state`]), how both stand on disk ([`record`]),
-//! how others see it ([`view`]), and its one owner ([`driver`]).
+//! The container as a noun: what it is to be ([`spec`]), what it is now ([`state`]), how both stand on disk (`record`),
+//! how others see it ([`view`]), and its one owner (`driver`).
 //!
-//! A [`Container`] is what everybody else holds: readers look at what its owner published and never wait; changes go to
+//! A `Container` is what everybody else holds: readers look at what its owner published and never wait; changes go to
 //! the owner as commands.
 
 pub(crate) mod attach;
