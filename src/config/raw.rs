@@ -45,11 +45,11 @@ pub(crate) struct Raw {
     /// How much to log: debug, info, warn, error or fatal [default: info]
     #[arg(short = 'l', long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
-    /// Registry to be spoken to over plain HTTP, or with a certificate nobody vouches for: HOST[:PORT] or a CIDR; may be
+    /// Registry to be spoken to over plain HTTP, or with a certificate nobody vouches for: HOST or HOST:PORT or a CIDR; may be
     /// given several times (loopback always is)
     #[arg(long = "insecure-registry", value_name = "REGISTRY")]
     pub(crate) insecure_registries: Option<Vec<String>>,
-    /// Mirror to ask before docker.io, as http(s)://HOST[:PORT]; may be given several times
+    /// Mirror to ask before docker.io, as http(s)://HOST or HOST:PORT; may be given several times
     #[arg(long = "registry-mirror", value_name = "URL")]
     pub(crate) registry_mirrors: Option<Vec<String>>,
     /// What runs the machines [default: auto]
