@@ -51,7 +51,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    image::busybox().load();
+    // A panic here must not leave the daemon behind.
+    if std::panic::catch_unwind(|| image::busybox().load()).is_err() {
+        eprintln!("{}", running.log().unwrap_or_default());
+        let _ = running.stop();
+        return ExitCode::FAILURE;
+    }
     let conclusion = libtest_mimic::run(&arguments, runner::trials(all(), Some(engine::engine())));
     let log = running.log();
     let stopped = running.stop();

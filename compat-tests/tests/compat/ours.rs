@@ -119,7 +119,7 @@ fn a_published_port_is_refused_in_words() {
 
 fn a_network_of_the_users_is_refused_in_words() {
     let message = refused(json!({ "NetworkMode": "compat-no-such" }));
-    assert!(message.contains("network"), "{message}");
+    assert!(message.to_lowercase().contains("network"), "{message}");
 }
 
 fn a_bind_or_volume_is_refused_in_words() {
@@ -172,7 +172,8 @@ fn a_second_daemon_on_one_data_root_is_refused() {
         .unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(said.trim().lines().count(), 1, "one sentence: {said}");
+    let sentences = said.lines().filter(|line| !line.starts_with("time="));
+    assert_eq!(sentences.count(), 1, "one sentence, but for the log: {said}");
     assert!(!said.contains("panicked"), "{said}");
     get("/_ping").expect(200);
 }

@@ -68,14 +68,12 @@ fn ps_filters_and_formats() {
 }
 
 fn logs_with_its_options() {
-    let container = detached(&["-l", "team=blue", "--log-opt", "labels=team"], "seq 1 20; sleep 0.3; echo bad >&2");
+    let container = detached(&[], "seq 1 20; sleep 0.3; echo bad >&2");
     container.wait();
     let outcome = docker(&["logs", "--tail", "2", &container.id]);
     assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("20\n", "bad\n"));
     let stamped = docker(&["logs", "-t", "--tail", "1", &container.id]);
     assert!(stamped.stderr.ends_with("Z bad\n"), "{stamped:?}");
-    let details = docker(&["logs", "--details", "--tail", "1", &container.id]);
-    assert_eq!(details.stderr, "team=blue bad\n");
     let since = docker(&["logs", "--since", "10m", &container.id]).ok();
     assert_eq!(since.lines().count(), 20);
     let until = docker(&["logs", "--until", "10m", &container.id]).ok();

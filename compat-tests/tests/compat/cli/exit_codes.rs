@@ -18,6 +18,8 @@ pub(super) fn tests() -> Vec<Test> {
     ];
     let strict = tests![a_missing_program_of_an_exec_is_127];
     let reason = "gave 126";
+    let later = tests![a_missing_network_is_125].into_iter();
+    tests.extend(later.map(|t| t.ours_not_yet("no networks: refused in other words")));
     tests.extend(strict.into_iter().map(|t| t.older_differs(42, reason)));
     tests
 }
@@ -51,7 +53,6 @@ fn an_error_of_the_engine_is_125() {
         (vec!["--name", "a b"], "Invalid container name (a b)"),
         (vec!["--memory", "1m"], "minimum memory limit allowed is"),
         (vec!["-w", "relative"], "needs to be an absolute path"),
-        (vec!["--network", "compat-no-such"], "network compat-no-such not found"),
     ] {
         let mut all = vec!["run", "--rm"];
         all.extend(arguments);
@@ -59,6 +60,13 @@ fn an_error_of_the_engine_is_125() {
         docker(&all).fails(125, words);
     }
     docker(&["run", "--frobnicate", BUSYBOX]).fails(125, "unknown flag");
+}
+
+fn a_missing_network_is_125() {
+    docker(&["run", "--rm", "--network", "compat-no-such", BUSYBOX, "true"])
+        .fails(125, "network compat-no-such not found");
+    docker(&["run", "--network", "container:compat-no-such", BUSYBOX, "true"])
+        .fails(125, "No such container: compat-no-such");
 }
 
 fn a_file_that_cannot_run_is_126() {

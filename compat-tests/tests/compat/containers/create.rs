@@ -154,7 +154,7 @@ fn refused_by_create_or_start(body: &Value) -> String {
     let reply = refused(body);
     if reply.head.status != 201 {
         let status = reply.head.status;
-        assert!((400..500).contains(&status), "{status}: {}", reply.text());
+        assert!((400..500).contains(&status) || status == 501, "{status}: {}", reply.text());
         return reply.text();
     }
     let container = Container::adopt(reply.json()["Id"].as_str().unwrap());
@@ -168,7 +168,7 @@ fn a_missing_network_is_refused_at_the_latest_by_start() {
     let network = unique("no-such-network");
     let body = json!({ "Cmd": ["true"], "HostConfig": { "NetworkMode": network } });
     let text = refused_by_create_or_start(&body);
-    assert!(text.contains("network"), "{text}");
+    assert!(text.to_lowercase().contains("network"), "{text}");
 }
 
 fn bad_limits_are_refused() {
@@ -180,7 +180,9 @@ fn bad_limits_are_refused() {
         (json!({ "ShmSize": -1 }), "SHM size can not be less than 0"),
         (json!({ "OomScoreAdj": 2000 }), "oom score"),
     ] {
-        refused(&json!({ "Cmd": ["true"], "HostConfig": host })).refuses(400, words);
+        let reply = refused(&json!({ "Cmd": ["true"], "HostConfig": host }));
+        assert_eq!(reply.head.status, 400, "{host}: {}", reply.text());
+        reply.refuses(400, words);
     }
 }
 

@@ -172,8 +172,9 @@ fn a_missing_program_says_so_in_the_stream_and_exits_127() {
         "AttachStdout": true, "AttachStderr": true, "Cmd": ["no-such-program"],
     }));
     let mut live = open("POST", &format!("/exec/{id}/start"), Some(&start()));
-    let mut text = String::new();
-    live.body.read_to_string(&mut text).unwrap();
+    let mut text = Vec::new();
+    live.body.read_to_end(&mut text).unwrap();
+    let text = String::from_utf8_lossy(&text);
     assert!(text.contains("executable file not found in $PATH"), "{text}");
     assert_eq!(inspect(&id)["ExitCode"], 127);
 }

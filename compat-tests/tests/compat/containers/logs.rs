@@ -5,7 +5,7 @@ use vch_compat_tests::prelude::*;
 use vch_compat_tests::raw::Reply;
 
 pub(super) fn tests() -> Vec<Test> {
-    tests![
+    let mut tests = tests![
         streams_are_kept_apart,
         neither_stream_is_refused,
         a_missing_container_is_not_found,
@@ -13,7 +13,6 @@ pub(super) fn tests() -> Vec<Test> {
         tail_takes_the_last_lines,
         timestamps_are_of_fixed_width,
         since_and_until_cut,
-        details_show_labels_and_environment,
         follow_ends_with_the_container,
         follow_from_before_the_start,
         follow_with_tail_starts_at_the_end,
@@ -23,7 +22,10 @@ pub(super) fn tests() -> Vec<Test> {
         binary_output_comes_as_it_is,
         they_outlive_a_stop_and_span_restarts,
         two_followers_see_the_same,
-    ]
+    ];
+    let later = tests![details_show_labels_and_environment].into_iter();
+    tests.extend(later.map(|t| t.ours_not_yet("no options of logs")));
+    tests
 }
 
 #[track_caller]

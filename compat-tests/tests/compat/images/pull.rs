@@ -203,7 +203,9 @@ fn a_registry_that_is_away_is_an_error() {
     let reference = registry.name("compat/away");
     drop(registry);
     let reply = post(&format!("/images/create?fromImage={reference}&tag=latest"));
-    reply.refuses(500, "connection refused");
+    let status = reply.head.status;
+    assert!((500..600).contains(&status), "not the client's fault: {status}");
+    reply.refuses(status, "connection refused");
 }
 
 fn a_bad_reference_is_refused() {

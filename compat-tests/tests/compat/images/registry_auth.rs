@@ -71,7 +71,8 @@ fn pull_without_or_with_a_wrong_password_is_refused() {
     let wrong = credentials("wrong", &registry.address()).to_string();
     for auth in ["{}", "not json", wrong.as_str()] {
         let reply = pull(&reference, auth);
-        assert!((400..=500).contains(&reply.head.status), "{} {}", reply.head.status, reply.text());
+        // Not 401: on that the docker program asks for a name and a password, and waits for them.
+        let reply = reply.expect(500);
         let text = reply.text();
         assert!(text.contains("no basic auth credentials") || text.contains("unauthorized"), "{auth}: {text}");
     }
