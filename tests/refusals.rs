@@ -99,6 +99,14 @@ fn a_data_root_that_cannot_be_written() {
 }
 
 #[test]
+fn a_qemu_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = serve(folder.path(), &["--qemu", "/bin/true"]);
+    assert!(said.starts_with("vch: /bin/true is no QEMU that can be used"), "{said}");
+    assert!(!folder.path().join("vch.sock").exists() && !folder.path().join("vch.pid").exists());
+}
+
+#[test]
 fn settings_that_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, words) in [
