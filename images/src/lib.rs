@@ -2,7 +2,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | [`reference`], [`digest`], [`platform`] | the words images are named by |
+//! | [`mod@reference`], [`digest`], [`platform`] | the words images are named by |
 //! | [`content`] | the store on disk: blobs, layer disks, index, leases, garbage collection |
 //! | [`image`] | configurations, and the verbs that need only the store |
 //! | [`registry`] | the client of the Distribution protocol |

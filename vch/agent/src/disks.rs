@@ -14,6 +14,8 @@ use vch_agent_proto::Disk;
 
 /// How long a disk may take to appear after the scan.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a disk that is not there may take before it is looked for again.
+const RESCAN: Duration = Duration::from_millis(200);
 /// How long to wait for an event before looking anyway.
 const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
@@ -32,13 +34,11 @@ pub(crate) struct Wanted {
 pub(crate) fn find(wanted: &[Wanted]) -> Result<Vec<String>, Failure> {
     let events = sys::uevent::listen().explain(FailureClass::Internal, |why| format!("listen for devices: {why}"))?;
     let controller = controller()?;
-    for Wanted { disk: Disk::ScsiLun(lun), .. } in wanted {
-        if name(controller, *lun).is_none() {
-            std::fs::write(format!("/sys/class/scsi_host/host{controller}/scan"), format!("0 0 {lun}"))
-                .explain(FailureClass::Mount, |why| format!("scan for the disk at LUN {lun}: {why}"))?;
-        }
+    for Wanted { disk, .. } in wanted {
+        scan(controller, *disk)?;
     }
     let deadline = Instant::now() + DEADLINE;
+    let mut again = Instant::now() + RESCAN;
     let mut found = Vec::with_capacity(wanted.len());
     while let Some(next) = wanted.get(found.len()) {
         let Wanted { disk: Disk::ScsiLun(lun), partitions } = next;
@@ -51,9 +51,23 @@ pub(crate) fn find(wanted: &[Wanted]) -> Result<Vec<String>, Failure> {
             let message = format!("the disk at LUN {lun}{what} did not appear within {} s", DEADLINE.as_secs());
             return Err(failure(FailureClass::Mount, message));
         }
+        if Instant::now() > again {
+            // What the first scan found may have been on its way out, given back by a container before.
+            scan(controller, next.disk)?;
+            again = Instant::now() + RESCAN;
+        }
         wait(&events);
     }
     Ok(found)
+}
+
+/// Looks for the disk, unless it is known.
+fn scan(controller: u32, Disk::ScsiLun(lun): Disk) -> Result<(), Failure> {
+    if name(controller, lun).is_some() {
+        return Ok(());
+    }
+    std::fs::write(format!("/sys/class/scsi_host/host{controller}/scan"), format!("0 0 {lun}"))
+        .explain(FailureClass::Mount, |why| format!("scan for the disk at LUN {lun}: {why}"))
 }
 
 /// Whether the disk is there and something still has it mounted or open for itself.
