@@ -20,10 +20,16 @@ impl Engine {
     ) -> Result<BoxStream<'static, Result<Progress>>> {
         let engine = self.clone();
         watched(|teller| async move {
-            let (progress, passing) = teller.of_store();
-            let progress = if quiet { tokio::sync::mpsc::channel(1).0 } else { progress };
-            let loaded = engine.images_store().load(StreamReader::new(body), progress).await;
-            passed_on(passing).await?;
+            let body = StreamReader::new(body);
+            let loaded = if quiet {
+                // Nobody listens: the store's messages go nowhere.
+                engine.images_store().load(body, tokio::sync::mpsc::channel(1).0).await
+            } else {
+                let (progress, passing) = teller.of_store();
+                let loaded = engine.images_store().load(body, progress).await;
+                passed_on(passing).await?;
+                loaded
+            };
             for image in loaded? {
                 engine.tell_image("load", &image.id.to_string(), &image.id.to_string());
                 for line in image.messages() {

@@ -4,6 +4,7 @@ mod adopt;
 mod attach;
 mod exec;
 mod faults;
+mod images;
 mod lifecycle;
 mod logs;
 mod naming;
