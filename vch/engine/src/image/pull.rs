@@ -3,7 +3,7 @@
 use super::transfer::{passed_on, watched};
 use super::view::{Credentials, Progress, Pull};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use futures_util::stream::BoxStream;
 use vch_images::digest::Digest;
 use vch_images::pull::PullRequest;
@@ -27,6 +27,11 @@ impl Engine {
             let (progress, passing) = teller.of_store();
             let outcome = engine.images_store().pull(request, progress).await;
             passed_on(passing).await?;
+            let outcome = outcome.map_err(|error| match Error::from(error) {
+                // As dockerd: to a 401 the CLI would answer by asking a person for a password, in a script too.
+                Error { kind: Kind::Unauthorized, message } => Error::system(message),
+                other => other,
+            });
             for pulled in outcome?.pulled {
                 let name = pulled.reference.familiar();
                 engine.tell_image("pull", &name, &pulled.reference.familiar_name());

@@ -59,7 +59,7 @@ impl Engine {
                 name: record.name.clone(),
                 image: self.shown_image(&record.spec.image, &record.image_id),
                 image_id: record.image_id.clone(),
-                command: record.command.join(" "),
+                command: as_text(&record.command),
                 created: record.created,
                 spec: Arc::clone(&record.spec),
                 state: record.state.clone(),
@@ -80,6 +80,8 @@ struct Wanted<'a> {
     since: Option<(Timestamp, String)>,
     ancestors: Option<Vec<String>>,
     task: Option<bool>,
+    published: Option<Vec<String>>,
+    exposed: Option<Vec<String>>,
 }
 
 impl<'a> Wanted<'a> {
@@ -108,7 +110,21 @@ impl<'a> Wanted<'a> {
             .has("ancestor")
             .then(|| filters.values("ancestor").flat_map(|name| engine.image_and_children(name)).collect());
         let task = filters.boolean("is-task")?;
-        Ok(Self { filters, exited, before: moment("before")?, since: moment("since")?, ancestors, task })
+        let all_ports = |key: &str| {
+            let all = filters.values(key).map(|value| ports(key, value)).collect::<Result<Vec<_>>>()?.concat();
+            Ok::<_, Error>(filters.has(key).then_some(all))
+        };
+        let (published, exposed) = (all_ports("publish")?, all_ports("expose")?);
+        Ok(Self {
+            published,
+            exposed,
+            filters,
+            exited,
+            before: moment("before")?,
+            since: moment("since")?,
+            ancestors,
+            task,
+        })
     }
 
     fn has(&self, record: &Record) -> bool {
@@ -131,12 +147,63 @@ impl<'a> Wanted<'a> {
             && self.task.is_none_or(|task| !task)
             && (!filters.has("isolation") || filters.matches("isolation", &host.isolation))
             && (!filters.has("volume") || host.tmpfs.keys().any(|target| filters.has_value("volume", target)))
-            && !filters.has("publish")
-            && ports_match(filters, record)
+            // Nothing publishes ports yet.
+            && self.published.is_none()
+            && self
+                .exposed
+                .as_ref()
+                .is_none_or(|ports| ports.iter().any(|port| record.spec.exposed_ports.contains(port)))
     }
 }
 
-fn ports_match(filters: &Filters, record: &Record) -> bool {
-    let written = |value: &str| if value.contains('/') { value.to_owned() } else { format!("{value}/tcp") };
-    !filters.has("expose") || filters.values("expose").any(|value| record.spec.exposed_ports.contains(&written(value)))
+/// Program and arguments in one line, as dockerd writes it: arguments with a space in quotes that nothing escapes.
+fn as_text(command: &[String]) -> String {
+    let mut text = String::new();
+    for (at, word) in command.iter().enumerate() {
+        match at {
+            0 => text.push_str(word),
+            _ if word.contains(' ') => text.push_str(&format!(" '{word}'")),
+            _ => text.push_str(&format!(" {word}")),
+        }
+    }
+    text
+}
+
+/// The ports that `publish` or `expose` names: `80`, `53/udp`, `8000-8010/tcp`.
+///
+/// # Errors
+/// dockerd's words for what is no port.
+fn ports(key: &str, value: &str) -> Result<Vec<String>> {
+    if value.contains(':') {
+        return Err(Error::invalid(format!("filter for '{key}' should not contain ':': {value}")));
+    }
+    let (range, protocol) = value.split_once('/').unwrap_or((value, "tcp"));
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let bad = |what: &str| Error::invalid(format!("error while looking up for {key} {value}: {what}"));
+    let number = |text: &str| text.parse::<u16>().map_err(|_| bad(&format!("invalid port \"{text}\"")));
+    let (first, last) = (number(first)?, number(last)?);
+    if last < first {
+        return Err(bad(&format!("invalid range specified for port: {range}")));
+    }
+    Ok((first..=last).map(|port| format!("{port}/{protocol}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_as_dockerd_tells_them() {
+        let words = ["sh", "-c", "sleep 1", "it's"].map(str::to_owned);
+        assert_eq!(as_text(&words), "sh -c 'sleep 1' it's");
+    }
+
+    #[test]
+    fn ports_are_ranges_of_one_protocol() {
+        assert_eq!(ports("expose", "80").unwrap(), ["80/tcp"]);
+        assert_eq!(ports("expose", "8000-8001/udp").unwrap(), ["8000/udp", "8001/udp"]);
+        for bad in ["99999999/tcp", "x", "2-1", "1:2", ""] {
+            assert!(ports("publish", bad).is_err(), "{bad}");
+        }
+    }
 }
