@@ -60,10 +60,18 @@ impl Drop for Pidfile {
     }
 }
 
-/// Whether `pid` is another living process of this program: after a reboot the number may be anybody's.
+/// Whether `pid` is another living process of this program: after a reboot the number may be anybody's, and one that was
+/// killed stays in the table, as a zombie, until its parent has asked for it.
 fn is_daemon(pid: u32) -> bool {
     let name = |pid: &str| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
-    pid != std::process::id() && name("self").is_some_and(|own| name(&pid.to_string()) == Some(own))
+    let same = || name("self").is_some_and(|own| name(&pid.to_string()) == Some(own));
+    pid != std::process::id() && same() && !is_zombie(pid)
+}
+
+/// Whether the process has ended, after the state in `/proc/PID/stat` (proc(5)), which follows the name's last bracket.
+fn is_zombie(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 #[cfg(test)]
@@ -97,6 +105,11 @@ mod tests {
         fs::write(&path, other.id().to_string()).unwrap();
         let refused = Pidfile::write(&path);
         other.kill().unwrap();
+        // Dead, and not asked for by its parent: a daemon that was killed is in nobody's way.
+        while is_daemon(other.id()) && std::time::Instant::now() < end {
+            std::thread::yield_now();
+        }
+        assert!(!is_daemon(other.id()));
         other.wait().unwrap();
         let said = refused.unwrap_err().to_string();
         assert!(said.contains(&format!("belongs to a running daemon (process {})", other.id())), "{said}");
