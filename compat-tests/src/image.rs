@@ -127,7 +127,7 @@ impl Image {
     #[track_caller]
     pub fn load(&self) {
         let headers = [("Content-Type", "application/x-tar")];
-        let path = "/v1.41/images/load?quiet=1";
+        let path = "/v1.41/images/load?quiet=0";
         let client = &engine().client;
         let reply = client.call("POST", path, &headers, &self.archive());
         let failed = reply.text().contains("errorDetail");
