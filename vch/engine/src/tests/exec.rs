@@ -75,3 +75,17 @@ async fn execs_go_with_their_containers_run() {
     let error = bench.engine.exec_create(&container, exec(&["true"])).await.unwrap_err();
     assert_eq!(error.message, format!("container {container} is not running"));
 }
+
+/// Detaching was seen only with the next piece of output, which a quiet process never gives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_exec_is_detached_from() {
+    let bench = Bench::new().await;
+    let container = bench.run("web", &["sleep", "600"], |_| {}).await;
+    let spec = ExecSpec { tty: true, ..exec(&["sleep", "600"]) };
+    let id = bench.engine.exec_create(&container, spec).await.unwrap();
+    let mut attached = bench.engine.exec_start(&id, ExecStart::default()).await.unwrap().unwrap();
+    attached.stdin.as_ref().unwrap().send(Bytes::from_static(b"\x10\x11")).await.unwrap();
+    let end = tokio::time::timeout(std::time::Duration::from_secs(30), attached.output.next()).await;
+    assert!(end.unwrap().is_none());
+    assert!(bench.engine.exec_inspect(&id).await.unwrap().running);
+}

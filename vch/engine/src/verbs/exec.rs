@@ -182,7 +182,15 @@ impl Ended {
         let handle = process.handle();
         let copy = async {
             let Some(mut output) = output else { return };
-            while let Some((channel, bytes)) = output.next().await {
+            loop {
+                let next = tokio::select! {
+                    next = output.next() => next,
+                    () = detached.notified(), if client.is_some() => {
+                        client = None;
+                        continue;
+                    }
+                };
+                let Some((channel, bytes)) = next else { return };
                 let channel = match channel {
                     vch_sandbox::Channel::Stdout => Channel::Stdout,
                     vch_sandbox::Channel::Stderr => Channel::Stderr,
