@@ -40,7 +40,7 @@ impl Shared {
     fn prepare(&self, image: &ImageId) -> Result<PreparedDisk, ImageError> {
         let missing = || ImageError::NoSuchImage(image.to_string());
         let diff_ids = self.index.snapshot().diff_ids_of(image).ok_or_else(missing)?;
-        let name = chain_ids(diff_ids.iter()).pop().unwrap_or_else(|| Digest::of(b""));
+        let name = disk_name(diff_ids.iter());
         let layers = diff_ids.iter().map(|diff_id| Kept::Layer(diff_id.clone()));
         let _pins: Vec<_> = layers.chain([Kept::Disk(name.clone())]).map(|kept| self.pins.pin(kept)).collect();
         let state = self.index.snapshot();
@@ -55,11 +55,13 @@ impl Shared {
             extents.push(self.empty_extent()?);
         }
         let folder = self.layout.disk(&name);
-        let written = image_disk::write(&folder, &extents).or_else(|error| match error {
+        // Where gc looks there is nothing but image disks that are whole.
+        let making = self.layout.ingest();
+        let written = image_disk::write(&folder, &making, &extents).or_else(|error| match error {
             // Made by an earlier version of this program, in other words; whoever has it open keeps what it opened.
             ImageDiskError::Exists(_) => {
                 let _ = fs::remove_dir_all(&folder);
-                image_disk::write(&folder, &extents)
+                image_disk::write(&folder, &making, &extents)
             }
             error => Err(error),
         });
@@ -79,6 +81,11 @@ impl Shared {
         let bytes = fs::metadata(&path).map_err(|error| failed(error.to_string()))?.len();
         Ok(extent("empty".to_owned(), &path, bytes))
     }
+}
+
+/// The name of the image disk of a chain of layers, also where there is no layer at all.
+pub(super) fn disk_name<'a>(diff_ids: impl Iterator<Item = &'a Digest>) -> Digest {
+    chain_ids(diff_ids).pop().unwrap_or_else(|| Digest::of(b""))
 }
 
 /// A layer disk as the descriptor names it: from its own folder, so that the whole store may be moved.

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::prepare::disk_name;
 use super::record::{ImageRecord, LayerRecord, LeaseRecord};
 use crate::digest::Digest;
-use crate::image::{Descriptor, Image, ImageId, chain_ids};
+use crate::image::{Descriptor, Image, ImageId};
 use crate::reference::Reference;
 
 /// All that the index says.
@@ -81,7 +82,7 @@ impl State {
 
 impl Roots {
     fn keep_chain<'a>(&mut self, diff_ids: impl Iterator<Item = &'a Digest> + Clone) {
-        self.disks.extend(chain_ids(diff_ids.clone()).pop());
+        self.disks.insert(disk_name(diff_ids.clone()));
         self.layers.extend(diff_ids.cloned());
     }
 }

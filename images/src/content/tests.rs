@@ -132,3 +132,38 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!((after.image.size, &after.image.layers), (before.image.size, &before.image.layers));
     assert_eq!(after.image.config, before.image.config);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_image_disk_being_made_is_not_taken_for_garbage() {
+    let (root, store) = store().await;
+    let image = image("x");
+    load(&store, &image.docker_archive(&["app:v1"])).await.unwrap();
+    let collector = tokio::spawn({
+        let store = store.clone();
+        async move {
+            // Both what failed before: gc on what vanished under it, and the making of what gc removed.
+            for _ in 0..4000 {
+                store.collect_garbage().await.unwrap();
+            }
+        }
+    });
+    while !collector.is_finished() {
+        let disk = store.prepare(&image.id()).await.unwrap();
+        std::fs::remove_dir_all(disk.vmdk.parent().unwrap()).unwrap();
+    }
+    collector.await.unwrap();
+    store.prepare(&image.id()).await.unwrap();
+    assert_eq!(root.path().join("ingest").read_dir().unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn the_disk_of_an_image_without_layers_is_kept_as_long_as_the_image() {
+    let (root, store) = store().await;
+    let image = TestImage::new(vec![], Format::DockerGzip);
+    load(&store, &image.docker_archive(&["bare:v1"])).await.unwrap();
+    let disk = store.prepare(&image.id()).await.unwrap();
+    store.collect_garbage().await.unwrap();
+    assert!(disk.vmdk.is_file());
+    force_remove(&store, "bare:v1").await;
+    assert!(!disk.vmdk.exists(), "{:?}", tree(root.path()));
+}

@@ -98,11 +98,12 @@ pub enum ImageDiskError {
 }
 
 /// Writes the image disk of `layers`, the lowest first, as the folder `folder`, durably. The folder's parent exists; a
-/// folder that already holds just this image disk is left as it is.
+/// folder that already holds just this image disk is left as it is. Until it is whole it stands in `making`, a folder on
+/// the same file system whose entries nobody takes for image disks.
 ///
 /// # Errors
 /// See [`ImageDiskError`]; nothing is left behind.
-pub fn write(folder: &Path, layers: &[LayerExtent]) -> Result<ImageDisk, ImageDiskError> {
+pub fn write(folder: &Path, making: &Path, layers: &[LayerExtent]) -> Result<ImageDisk, ImageDiskError> {
     match layers.len() {
         0 => return Err(ImageDiskError::NoLayers),
         count if count > MAX_LAYERS => return Err(ImageDiskError::TooManyLayers(count)),
@@ -128,10 +129,10 @@ pub fn write(folder: &Path, layers: &[LayerExtent]) -> Result<ImageDisk, ImageDi
 
     let disk = ImageDisk { descriptor: folder.join(DESCRIPTOR), bytes, partitions: layers.len() };
     let files: [(&str, &[u8]); 3] = [(HEAD, &head), (TAIL, &tail), (DESCRIPTOR, text.as_bytes())];
-    match put_folder(folder, &files, layers) {
+    check_sizes(folder, layers)?;
+    match put_folder(folder, making, &files) {
         // Already there, or another made it just now: the layers tell every byte, so it is the same or another image's.
         Err(_) if folder.exists() => {
-            check_sizes(folder, layers)?;
             let same =
                 files.iter().all(|(name, content)| fs::read(folder.join(name)).is_ok_and(|found| found == *content));
             if same { Ok(disk) } else { Err(ImageDiskError::Exists(folder.to_owned())) }
@@ -140,10 +141,10 @@ pub fn write(folder: &Path, layers: &[LayerExtent]) -> Result<ImageDisk, ImageDi
     }
 }
 
-/// Checks the layers' files as seen from `folder`, which exists.
+/// Checks the layers' files as seen from `folder`, which need not exist yet.
 fn check_sizes(folder: &Path, layers: &[LayerExtent]) -> Result<(), ImageDiskError> {
     for LayerExtent { path, bytes, .. } in layers {
-        let path = folder.join(path);
+        let path = path.strip_prefix("..").map_or_else(|_| folder.join(path), |rest| parent_of(folder).join(rest));
         let found = fs::metadata(&path).map_err(failed_at(&path))?.len();
         if found != *bytes || found == 0 || found % ALIGN != 0 {
             return Err(ImageDiskError::Size { path, expected: *bytes, found });
@@ -152,17 +153,20 @@ fn check_sizes(folder: &Path, layers: &[LayerExtent]) -> Result<(), ImageDiskErr
     Ok(())
 }
 
+fn parent_of(folder: &Path) -> &Path {
+    folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn failed_at(path: &Path) -> impl Fn(io::Error) -> ImageDiskError {
     let path = path.to_owned();
     move |source| ImageDiskError::Io { path: path.clone(), source }
 }
 
-/// Writes `files` into a new folder beside `folder`, makes all durable, and gives it its name.
-fn put_folder(folder: &Path, files: &[(&str, &[u8])], layers: &[LayerExtent]) -> Result<(), ImageDiskError> {
+/// Writes `files` into a new folder within `making`, makes all durable, and gives it its name.
+fn put_folder(folder: &Path, making: &Path, files: &[(&str, &[u8])]) -> Result<(), ImageDiskError> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let temporary = parent.join(format!(".image-disk-{}-{number}.tmp", std::process::id()));
+    let temporary = making.join(format!(".image-disk-{}-{number}.tmp", std::process::id()));
     let failed = failed_at(folder);
     fs::create_dir(&temporary).map_err(&failed)?;
     let fill = || -> io::Result<()> {
@@ -173,12 +177,11 @@ fn put_folder(folder: &Path, files: &[(&str, &[u8])], layers: &[LayerExtent]) ->
         }
         File::open(&temporary)?.sync_all()?;
         fs::rename(&temporary, folder)?;
-        File::open(parent)?.sync_all()
+        File::open(parent_of(folder))?.sync_all()
     };
-    // Beside its final place, the folder sees relative paths as it will there.
-    let filled = check_sizes(&temporary, layers).and_then(|()| fill().map_err(&failed));
+    let filled = fill().map_err(&failed);
     if filled.is_err() {
-        // The first error is the one to tell; start-up removes temporary folders too.
+        // The first error is the one to tell; start-up empties `making`.
         let _ = fs::remove_dir_all(&temporary);
     }
     filled

@@ -35,6 +35,11 @@ fn layers(root: &Path, sizes: &[u64]) -> Vec<LayerExtent> {
     sizes.iter().enumerate().map(one).collect()
 }
 
+/// Makes it beside its final place.
+fn put(folder: &Path, layers: &[LayerExtent]) -> Result<ImageDisk, ImageDiskError> {
+    write(folder, folder.parent().unwrap(), layers)
+}
+
 fn converted(root: &Path, disk: &ImageDisk) -> PathBuf {
     let raw = root.join("raw");
     run("qemu-img", &["convert", "-f", "vmdk", "-O", "raw", disk.descriptor.to_str().unwrap(), raw.to_str().unwrap()]);
@@ -46,7 +51,7 @@ fn converted(root: &Path, disk: &ImageDisk) -> PathBuf {
 fn layers_come_back_bit_for_bit_at_their_partitions() {
     let root = tempfile::tempdir().unwrap();
     let layers = layers(root.path(), &[1, 3, 2, 7]);
-    let disk = write(&root.path().join("image"), &layers).unwrap();
+    let disk = put(&root.path().join("image"), &layers).unwrap();
     assert_eq!((disk.partitions, disk.bytes), (4, 15 << 20));
     let info = run("qemu-img", &["info", disk.descriptor.to_str().unwrap()]);
     assert!(info.contains("file format: vmdk") && info.contains("(15728640 bytes)"), "{info}");
@@ -77,7 +82,7 @@ fn layers_come_back_bit_for_bit_at_their_partitions() {
 #[test]
 fn the_copy_at_the_end_is_as_good_as_the_table_at_the_start() {
     let root = tempfile::tempdir().unwrap();
-    let disk = write(&root.path().join("image"), &layers(root.path(), &[1, 2])).unwrap();
+    let disk = put(&root.path().join("image"), &layers(root.path(), &[1, 2])).unwrap();
     let raw = converted(root.path(), &disk);
     let before = run("sfdisk", &["-d", raw.to_str().unwrap()]);
     let file = File::options().write(true).open(&raw).unwrap();
@@ -90,7 +95,7 @@ fn docker_s_127_layers_fit_and_so_does_one_layer_twice() {
     let root = tempfile::tempdir().unwrap();
     let mut layers = layers(root.path(), &[1; 127]);
     layers[126] = layers[0].clone();
-    let disk = write(&root.path().join("image"), &layers).unwrap();
+    let disk = put(&root.path().join("image"), &layers).unwrap();
     let raw = converted(root.path(), &disk);
     let dump = run("sfdisk", &["-d", raw.to_str().unwrap()]);
     let guids: std::collections::BTreeSet<&str> = dump.split("uuid=").skip(1).map(|rest| &rest[..36]).collect();
@@ -109,7 +114,7 @@ fn docker_s_127_layers_fit_and_so_does_one_layer_twice() {
 fn extents_may_be_larger_than_two_gigabytes() {
     let root = tempfile::tempdir().unwrap();
     let layers = layers(root.path(), &[5 << 10, 1]);
-    let disk = write(&root.path().join("image"), &layers).unwrap();
+    let disk = put(&root.path().join("image"), &layers).unwrap();
     let info = run("qemu-img", &["info", disk.descriptor.to_str().unwrap()]);
     assert!(info.contains(&format!("({} bytes)", disk.bytes)), "{info}");
     let raw = converted(root.path(), &disk);
@@ -124,13 +129,13 @@ fn the_same_layers_give_the_same_disk_and_others_another() {
     let layers = layers(root.path(), &[1, 1]);
     let files = |folder: &Path| ["image.vmdk", "head.raw", "tail.raw"].map(|name| fs::read(folder.join(name)).unwrap());
     let at = |name: &str| root.path().join(name);
-    let one = write(&at("one"), &layers).unwrap();
-    write(&at("two"), &layers).unwrap();
+    let one = put(&at("one"), &layers).unwrap();
+    put(&at("two"), &layers).unwrap();
     assert!(files(&at("one")) == files(&at("two")));
-    assert_eq!(write(&at("one"), &layers).unwrap(), one, "written again, it stays");
+    assert_eq!(put(&at("one"), &layers).unwrap(), one, "written again, it stays");
     let swapped: Vec<_> = layers.iter().rev().cloned().collect();
-    assert!(matches!(write(&at("one"), &swapped), Err(ImageDiskError::Exists(_))));
-    write(&at("three"), &swapped).unwrap();
+    assert!(matches!(put(&at("one"), &swapped), Err(ImageDiskError::Exists(_))));
+    put(&at("three"), &swapped).unwrap();
     assert!(files(&at("one"))[1] != files(&at("three"))[1]);
 }
 
@@ -140,7 +145,7 @@ fn many_may_write_the_same_disk_at_once() {
     let layers = layers(root.path(), &[1, 1]);
     let folder = root.path().join("image");
     let disks: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| write(&folder, &layers).unwrap())).collect();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| put(&folder, &layers).unwrap())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(disks.windows(2).all(|pair| pair[0] == pair[1]));
@@ -152,7 +157,7 @@ fn absolute_paths_and_a_single_extent_are_read_too() {
     let root = tempfile::tempdir().unwrap();
     let mut layers = layers(root.path(), &[2]);
     layers[0].path = root.path().join(layers[0].path.strip_prefix("..").unwrap());
-    let disk = write(&root.path().join("image"), &layers).unwrap();
+    let disk = put(&root.path().join("image"), &layers).unwrap();
     let raw = converted(root.path(), &disk);
     let mut found = vec![0; 2 << 20];
     File::open(raw).unwrap().read_exact_at(&mut found, 1 << 20).unwrap();
@@ -175,10 +180,10 @@ fn what_cannot_be_a_disk_is_refused_and_leaves_nothing() {
     let changed = |change: &dyn Fn(&mut LayerExtent)| {
         let mut layers = good.clone();
         change(&mut layers[0]);
-        write(&folder, &layers)
+        put(&folder, &layers)
     };
-    assert!(matches!(write(&folder, &[]), Err(ImageDiskError::NoLayers)));
-    assert!(matches!(write(&folder, &vec![good[0].clone(); 129]), Err(ImageDiskError::TooManyLayers(129))));
+    assert!(matches!(put(&folder, &[]), Err(ImageDiskError::NoLayers)));
+    assert!(matches!(put(&folder, &vec![good[0].clone(); 129]), Err(ImageDiskError::TooManyLayers(129))));
     assert!(matches!(changed(&|layer| layer.bytes = 2 << 20), Err(ImageDiskError::Size { .. })));
     assert!(matches!(changed(&|layer| layer.path = "../missing".into()), Err(ImageDiskError::Io { .. })));
     File::create(root.path().join("short")).unwrap().set_len(5000).unwrap();
@@ -188,8 +193,7 @@ fn what_cannot_be_a_disk_is_refused_and_leaves_nothing() {
     ));
     fs::copy(root.path().join("layers").join(format!("{:064x}", 0)), root.path().join("odd\"name")).unwrap();
     assert!(matches!(changed(&|layer| layer.path = "../odd\"name".into()), Err(ImageDiskError::Name(_))));
-    let error =
-        write(&root.path().join("no/such"), &[LayerExtent { path: root.path().join("odd"), ..good[0].clone() }]);
+    let error = put(&root.path().join("no/such"), &[LayerExtent { path: root.path().join("odd"), ..good[0].clone() }]);
     assert!(matches!(error, Err(ImageDiskError::Io { .. })));
     let mut left: Vec<_> = root.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();

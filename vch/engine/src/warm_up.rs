@@ -33,7 +33,7 @@ fn make(folder: &Path, blank: &Path) -> Result<WarmUp> {
     let tar = layer_tar().map_err(|e| failed(&e))?;
     let built = layer::build(tar.as_slice(), &layer_path, &layer::Limits::default()).map_err(|e| failed(&e))?;
     let extent = LayerExtent { id: "warm-up".into(), path: layer_path, bytes: built.disk_bytes };
-    let image = image_disk::write(&folder.join("image"), &[extent]).map_err(|e| failed(&e))?;
+    let image = image_disk::write(&folder.join("image"), folder, &[extent]).map_err(|e| failed(&e))?;
     let writable = folder.join("scratch.ext4");
     scratch::clone(blank, &writable).map_err(|e| failed(&e))?;
     Ok(WarmUp {
