@@ -5,6 +5,7 @@
 
 use super::stderr::Stderr;
 use crate::{ExitStatus, sys};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::{
     io,
@@ -64,9 +65,13 @@ impl Process {
     /// Takes hold of a process that is not our child.
     ///
     /// # Errors
-    /// There is none of that number.
+    /// There is none of that number, or it has ended and was not reaped yet: `/proc` shows such a one as if it lived.
     pub(crate) fn adopt(pid: u32) -> io::Result<Self> {
         let pidfd = open(pid)?;
+        let mut polled = [PollFd::new(&*pidfd, PollFlags::IN)];
+        if rustix::event::poll(&mut polled, Some(&Timespec::default()))? > 0 {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let watched = sys::readable(pidfd.clone())?;
         Ok(Self { pid, pidfd, ended: watch(watched, None, Stderr::unknown()) })
     }
@@ -119,4 +124,23 @@ fn watch(pidfd: AsyncFd<Arc<OwnedFd>>, child: Option<Child>, stderr: Stderr) -> 
         tell.send_replace(Some((status, stderr.last().await)));
     });
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CI once took a killed machine that its parent had not reaped yet for a living one.
+    #[tokio::test]
+    async fn a_process_that_ended_unreaped_is_not_adopted() {
+        let mut child = Command::new("/bin/cat").stdin(Stdio::piped()).spawn().unwrap();
+        assert!(Process::adopt(child.id()).is_ok());
+        // Its end is waited for, and it is left a zombie.
+        let pidfd = open(child.id()).unwrap();
+        child.kill().unwrap();
+        rustix::event::poll(&mut [PollFd::new(&*pidfd, PollFlags::IN)], None).unwrap();
+        let outcome = Process::adopt(child.id()).map(drop);
+        child.wait().unwrap();
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }
