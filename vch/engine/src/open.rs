@@ -138,16 +138,11 @@ impl Engine {
     /// Stops every container and ends every machine; for the daemon's own end. Restart policies are left as they are.
     pub async fn shutdown(&self) {
         self.rooms.stopping.store(true, Ordering::Relaxed);
-        let running = self.index().all().into_iter().filter(|c| c.record().state.status.is_running());
-        join_all(running.map(|container| async move {
-            let record = container.record();
-            let signal =
-                record.spec.stop_signal.as_deref().and_then(|s| crate::verbs::parse_signal(s).ok()).unwrap_or(15);
-            let grace =
-                record.spec.stop_timeout.and_then(|s| u64::try_from(s).ok()).map_or(STOP_GRACE, Duration::from_secs);
-            let ends = container.now().ends;
-            let _ = container.ask(Verb::Signal { signal, by_user: false }).await;
-            crate::verbs::ended(&container, ends, Some(grace.min(STOP_GRACE))).await;
+        join_all(self.index().all().into_iter().map(|container| async move {
+            if container.record().state.status.is_running() {
+                stop(&container).await;
+            }
+            // Asked of all: a start may be under way, and its owner takes this behind it.
             let _ = container.ask(Verb::Shutdown).await;
         }))
         .await;
@@ -155,6 +150,16 @@ impl Engine {
         self.rooms.closed.cancel();
         self.bus().tell(Subject::Daemon, "shutdown", &self.rooms.id, BTreeMap::new());
     }
+}
+
+/// Asks a container to end and gives it time to obey.
+async fn stop(container: &Container) {
+    let record = container.record();
+    let signal = record.spec.stop_signal.as_deref().and_then(|s| crate::verbs::parse_signal(s).ok()).unwrap_or(15);
+    let grace = record.spec.stop_timeout.and_then(|s| u64::try_from(s).ok()).map_or(STOP_GRACE, Duration::from_secs);
+    let ends = container.now().ends;
+    let _ = container.ask(Verb::Signal { signal, by_user: false }).await;
+    crate::verbs::ended(container, ends, Some(grace.min(STOP_GRACE))).await;
 }
 
 /// Whether a daemon that starts also starts this container (moby `daemon.restore`).

@@ -7,6 +7,7 @@ use crate::identity::TEMPLATE_MAC;
 use crate::taps::Taps;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 use vch_hypervisor::{Accel, Boot, Hypervisor, MachineSpec, Memory, Nic, Sharing};
 
 /// See the head of this file.
@@ -20,6 +21,8 @@ pub(crate) struct Blueprint {
     pub(crate) vcpus: u32,
     pub(crate) memory_mib: u32,
     pub(crate) taps: Option<Taps>,
+    /// Work that makes or ends machines with nobody waiting for it: closing the host waits for all of it.
+    pub(crate) under_way: TaskTracker,
 }
 
 impl Blueprint {

@@ -28,15 +28,9 @@ pub(crate) async fn boot(
 ) -> Result<Booted, SandboxError> {
     let start = Instant::now();
     let folder = Folder::make(&blueprint.run)?;
-    let memory = memory.unwrap_or_else(|| folder.path().join("memory"));
-    let spec = match blueprint.booting(&folder, memory).await {
-        Ok(spec) => spec,
-        Err(error) => {
-            folder.remove();
-            return Err(error);
-        }
-    };
-    let life = Life::launch(&*blueprint.hypervisor, spec, folder).await?;
+    let memory = memory.unwrap_or_else(|| folder.folder().path().join("memory"));
+    let spec = blueprint.booting(folder.folder(), memory).await?;
+    let life = Life::launch(blueprint, spec, folder).await?;
     match tokio::time::timeout(limit, greet(&life, limit)).await {
         Ok(Ok((client, hello))) => Ok(Booted { life, client, hello, took: start.elapsed() }),
         Ok(Err(error)) => Err(diagnosed(&life, crate::error::told(&error)).await),

@@ -64,14 +64,8 @@ pub(crate) async fn clone(blueprint: &Blueprint, template: &Template) -> Result<
     let mut timings = Timings::default();
     let start = Instant::now();
     let folder = Folder::make(&blueprint.run)?;
-    let spec = match blueprint.cloning(&folder, template.memory()).await {
-        Ok(spec) => spec,
-        Err(error) => {
-            folder.remove();
-            return Err(error);
-        }
-    };
-    let life = Life::launch(&*blueprint.hypervisor, spec, folder).await?;
+    let spec = blueprint.cloning(folder.folder(), template.memory()).await?;
+    let life = Life::launch(blueprint, spec, folder).await?;
     timings.qemu_ms = ms(start);
     match wake(&life, template, &mut timings).await {
         Ok(client) => Ok(Idle { life, client, timings }),

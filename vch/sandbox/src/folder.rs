@@ -19,11 +19,11 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Makes one.
-    pub(crate) fn make(run: &Path) -> Result<Self, SandboxError> {
+    pub(crate) fn make(run: &Path) -> Result<Fresh, SandboxError> {
         loop {
             let path = run.join(format!("m-{}", hex::encode(random::<4>()?)));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self { path }),
+                Ok(()) => return Ok(Fresh { folder: Self { path }, launched: false }),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(SandboxError::storage("make the folder", &path)(error)),
             }
@@ -42,6 +42,33 @@ impl Folder {
     /// Removes it with all that is in it. One that has gone already is fine.
     pub(crate) fn remove(&self) {
         remove(&self.path);
+    }
+}
+
+/// A folder whose machine is not launched yet. Dropped before that, it is removed.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    folder: Folder,
+    launched: bool,
+}
+
+impl Fresh {
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Its machine lives: who has that removes the folder.
+    pub(crate) fn launched(mut self) -> Folder {
+        self.launched = true;
+        self.folder.clone()
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if !self.launched {
+            self.folder.remove();
+        }
     }
 }
 
@@ -97,7 +124,9 @@ mod tests {
     #[test]
     fn folders_have_names_of_their_own_and_go_with_their_content() {
         let run = tempfile::tempdir().unwrap();
-        let folders: Vec<Folder> = (0..50).map(|_| Folder::make(run.path()).unwrap()).collect();
+        drop(Folder::make(run.path()).unwrap());
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 0);
+        let folders: Vec<Folder> = (0..50).map(|_| Folder::make(run.path()).unwrap().launched()).collect();
         fs::write(folders[0].path().join("qemu.pid"), "1").unwrap();
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 50);
         folders.iter().for_each(Folder::remove);

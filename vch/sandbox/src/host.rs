@@ -128,6 +128,7 @@ impl Host {
             vcpus: settings.vcpus,
             memory_mib: settings.memory_mib,
             taps: taps.ok(),
+            under_way: Default::default(),
         };
         let kept = settings.root.join("accelerator.json");
         let decision = accel::decide(&draft, settings.accel, &kept, recheck, &progress).await?;
@@ -182,7 +183,8 @@ impl Host {
     pub async fn start(&self, request: Request) -> Result<Sandbox, SandboxError> {
         let host = self.clone();
         // Apart from the caller: one that is cancelled must not leave half a machine.
-        let started = tokio::spawn(async move { host.start_now(request).await }).await;
+        let under_way = self.shared.blueprint.under_way.clone();
+        let started = under_way.spawn(async move { host.start_now(request).await }).await;
         started.unwrap_or_else(|error| {
             Err(SandboxError::System { what: "start a machine", source: std::io::Error::other(error) })
         })
@@ -232,7 +234,7 @@ impl Host {
             return;
         }
         let (starts, host) = (self.shared.starts.subscribe(), Arc::downgrade(&self.shared));
-        tokio::spawn(async move {
+        self.shared.blueprint.under_way.spawn(async move {
             let make = || {
                 let host = host.upgrade();
                 async move { Self { shared: host? }.make_member().await }
@@ -260,9 +262,12 @@ impl Host {
         made.inspect_err(|error| tracing::warn!(error = crate::error::told(error), "no member for the pool")).ok()
     }
 
-    /// Ends the pool. Sandboxes run on.
+    /// Ends the pool, and returns when no machine is being made or ended any more. Sandboxes run on.
     pub async fn close(&self) {
         self.shared.pool.close().await;
+        let under_way = &self.shared.blueprint.under_way;
+        under_way.close();
+        under_way.wait().await;
     }
 }
 

@@ -1,16 +1,19 @@
 //! A machine and its folder: they come and go together.
 
 use crate::SandboxError;
-use crate::folder::Folder;
+use crate::blueprint::Blueprint;
+use crate::folder::{Folder, Fresh};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vch_hypervisor::{Hypervisor, Machine, MachineSpec};
+use tokio_util::task::TaskTracker;
+use vch_hypervisor::{Machine, MachineSpec};
 
 /// A launched machine. Ended when dropped, if it was not before.
 pub(crate) struct Life {
     machine: Arc<dyn Machine>,
     folder: Folder,
     ended: AtomicBool,
+    under_way: TaskTracker,
 }
 
 impl std::fmt::Debug for Life {
@@ -20,19 +23,11 @@ impl std::fmt::Debug for Life {
 }
 
 impl Life {
-    /// Launches a machine; its folder is removed again if that fails.
-    pub(crate) async fn launch(
-        hypervisor: &dyn Hypervisor,
-        spec: MachineSpec,
-        folder: Folder,
-    ) -> Result<Self, SandboxError> {
-        match hypervisor.launch(spec).await {
-            Ok(machine) => Ok(Self { machine, folder, ended: AtomicBool::new(false) }),
-            Err(error) => {
-                folder.remove();
-                Err(SandboxError::hypervisor("start a machine")(error))
-            }
-        }
+    /// Launches a machine; its folder is removed again if that fails or is given up.
+    pub(crate) async fn launch(blueprint: &Blueprint, spec: MachineSpec, folder: Fresh) -> Result<Self, SandboxError> {
+        let under_way = blueprint.under_way.clone();
+        let machine = blueprint.hypervisor.launch(spec).await.map_err(SandboxError::hypervisor("start a machine"))?;
+        Ok(Self { machine, folder: folder.launched(), ended: AtomicBool::new(false), under_way })
     }
 
     pub(crate) fn machine(&self) -> &Arc<dyn Machine> {
@@ -69,15 +64,16 @@ impl Drop for Life {
         if *self.ended.get_mut() {
             return;
         }
-        let (machine, folder) = (self.machine.clone(), Folder::clone(&self.folder));
+        let (machine, folder, under_way) = (self.machine.clone(), self.folder.clone(), self.under_way.clone());
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
-                runtime.spawn(async move {
-                    let gone = Self { machine, folder, ended: AtomicBool::new(false) };
+                let end = async move {
+                    let gone = Self { machine, folder, ended: AtomicBool::new(false), under_way };
                     gone.end().await;
                     // Whatever came of it, it was tried once and told.
                     gone.ended.store(true, Ordering::Release);
-                });
+                };
+                self.under_way.spawn_on(end, &runtime);
             }
             Err(_) => {
                 // The program ends: nothing can be waited for any more.

@@ -192,6 +192,21 @@ async fn the_pool_is_filled_ahead_and_refilled_and_dead_members_are_replaced() {
     eventually("the pool is gone", || machines(folder.path()) == 0).await;
 }
 
+/// A QEMU once outlived the daemon: it was a member in the making when the pool was closed.
+#[tokio::test]
+async fn a_closed_host_leaves_no_machine_in_the_making() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { pool: 3, ..fake::settings(folder.path()).unwrap() };
+    for turns in 0..40 {
+        let (host, _fake) = open(settings.clone(), &Guests::default()).await;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        host.close().await;
+        assert_eq!(machines(folder.path()), 0, "after {turns} turns");
+    }
+}
+
 #[tokio::test]
 async fn a_burst_beyond_the_pool_is_cloned_directly() {
     let folder = tempfile::tempdir().unwrap();

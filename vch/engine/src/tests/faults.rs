@@ -70,3 +70,24 @@ async fn a_failed_create_leaves_nothing_and_gives_the_name_back() {
     bench.assert_nothing_left().await;
     bench.engine.create(request(&|_| {})).await.unwrap();
 }
+
+/// A daemon that stops leaves no machine, not even one whose start is under way and that no record calls running yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_under_way_does_not_outlive_the_daemon() {
+    let bench = Bench::new().await;
+    for turn in 0..8 {
+        bench.create(&format!("c{turn}"), &["sleep", "600"], |_| {}).await;
+    }
+    let starts = (0..8).map(|turn| {
+        let engine = bench.engine.clone();
+        tokio::spawn(async move { engine.start(&format!("c{turn}")).await })
+    });
+    let starts: Vec<_> = starts.collect();
+    while bench.machines() == 0 {
+        tokio::task::yield_now().await;
+    }
+    bench.engine.shutdown().await;
+    assert_eq!(bench.machines(), 0);
+    futures_util::future::join_all(starts).await;
+    assert_eq!(bench.machines(), 0);
+}

@@ -68,7 +68,17 @@ fn draft(folder: &Path) -> (Blueprint, Arc<Picky>) {
     let (kernel, initrd) = (settings.kernel.unwrap(), settings.initrd.unwrap());
     let guest = GuestImage { kernel, initrd, release: "r".into(), digest: "d".into() };
     let (accel, cpu) = (Accel::Tcg, String::new());
-    let draft = Blueprint { hypervisor: picky.clone(), guest, run, accel, cpu, vcpus: 1, memory_mib: 64, taps: None };
+    let draft = Blueprint {
+        hypervisor: picky.clone(),
+        guest,
+        run,
+        accel,
+        cpu,
+        vcpus: 1,
+        memory_mib: 64,
+        taps: None,
+        under_way: Default::default(),
+    };
     (draft, picky)
 }
 

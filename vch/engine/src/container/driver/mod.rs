@@ -144,6 +144,9 @@ impl Driver {
     }
 
     async fn on_start(&mut self) -> Result<()> {
+        if self.engine.is_stopping() {
+            return Err(Error::unavailable("the daemon is stopping: start the container again when it is back"));
+        }
         match self.record().state.status {
             Status::Running => return Err(Error::not_modified("container already running")),
             Status::Paused => return Err(Error::conflict("cannot start a paused container, try unpause instead")),
