@@ -29,6 +29,10 @@ struct Client {
     chunks: mpsc::Sender<Chunk>,
 }
 
+/// Clients that a chunk is for.
+#[derive(Debug)]
+pub(crate) struct Wanting(Vec<(u64, mpsc::Sender<Chunk>)>);
+
 #[derive(Debug)]
 struct Tables {
     next: u64,
@@ -81,14 +85,16 @@ impl Attachments {
         self.tables().waiting_input.take()
     }
 
-    /// Hands a chunk to every client that wants it, waiting for each.
-    pub(crate) async fn broadcast(&self, channel: Channel, bytes: &Bytes) {
-        let wanting: Vec<_> = {
-            let tables = self.tables();
-            let wants = |c: &&Client| if channel == Channel::Stderr { c.stderr } else { c.stdout };
-            tables.clients.iter().filter(wants).map(|c| (c.number, c.chunks.clone())).collect()
-        };
-        for (number, chunks) in wanting {
+    /// The clients that want a channel's output as of now.
+    pub(crate) fn wanting(&self, channel: Channel) -> Wanting {
+        let tables = self.tables();
+        let wants = |c: &&Client| if channel == Channel::Stderr { c.stderr } else { c.stdout };
+        Wanting(tables.clients.iter().filter(wants).map(|c| (c.number, c.chunks.clone())).collect())
+    }
+
+    /// Hands a chunk to those clients, waiting for each.
+    pub(crate) async fn hand(&self, clients: Wanting, channel: Channel, bytes: &Bytes) {
+        for (number, chunks) in clients.0 {
             if chunks.send(Chunk { channel, bytes: bytes.clone() }).await.is_err() {
                 self.remove(number);
             }
@@ -114,8 +120,8 @@ mod tests {
         let attachments = Attachments::default();
         let (_, mut out) = attachments.add(true, false);
         let (_, mut both) = attachments.add(true, true);
-        attachments.broadcast(Channel::Stdout, &Bytes::from_static(b"o")).await;
-        attachments.broadcast(Channel::Stderr, &Bytes::from_static(b"e")).await;
+        attachments.hand(attachments.wanting(Channel::Stdout), Channel::Stdout, &Bytes::from_static(b"o")).await;
+        attachments.hand(attachments.wanting(Channel::Stderr), Channel::Stderr, &Bytes::from_static(b"e")).await;
         attachments.end_run();
         assert_eq!(out.recv().await.unwrap().bytes, "o");
         assert!(out.recv().await.is_none());

@@ -19,6 +19,7 @@ pub mod view;
 
 use crate::error::{Error, Result};
 use crate::logs::reader::Progress;
+use crate::logs::splitter::Splitter;
 use attach::Attachments;
 use live::Live;
 use record::Record;
@@ -84,6 +85,9 @@ pub(crate) struct Container {
     pub(crate) folder: PathBuf,
     /// Its attached clients.
     pub(crate) attachments: Attachments,
+    /// Cuts its output into log lines. While it is held no output comes to the log or to a client, so that one who
+    /// looks at the log and joins the clients under it misses nothing and sees nothing twice.
+    pub(crate) splitter: tokio::sync::Mutex<Splitter>,
     /// How far its log is written.
     pub(crate) log: watch::Sender<Progress>,
     published: watch::Receiver<Published>,

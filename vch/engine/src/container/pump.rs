@@ -3,7 +3,6 @@
 use super::Container;
 use super::attach::Input;
 use crate::logs::json_file::Writer;
-use crate::logs::splitter::Splitter;
 use crate::stream::Channel;
 use crate::timestamp::Timestamp;
 use std::sync::Arc;
@@ -20,7 +19,6 @@ pub(crate) async fn output(
     mut log: Option<Writer>,
     cut_off: Arc<Notify>,
 ) {
-    let mut splitter = Splitter::default();
     let mut cut = false;
     let mut told = false;
     while let Some((channel, bytes)) = output.next().await {
@@ -28,22 +26,27 @@ pub(crate) async fn output(
             vch_sandbox::Channel::Stdout => Channel::Stdout,
             vch_sandbox::Channel::Stderr => Channel::Stderr,
         };
-        if let Some(writer) = &mut log {
-            let now = Timestamp::now();
-            splitter.push(channel, &bytes, |line| writer.add(channel, now, line));
-            if writer.pending() > 0 {
-                told |= flush(&container, writer, told);
+        let clients = {
+            let mut splitter = container.splitter.lock().await;
+            if let Some(writer) = &mut log {
+                let now = Timestamp::now();
+                splitter.push(channel, &bytes, |line| writer.add(channel, now, line));
+                if writer.pending() > 0 {
+                    told |= flush(&container, writer, told);
+                }
             }
-        }
+            container.attachments.wanting(channel)
+        };
         if !cut {
             tokio::select! {
-                () = container.attachments.broadcast(channel, &bytes) => {}
+                () = container.attachments.hand(clients, channel, &bytes) => {}
                 () = cut_off.notified() => cut = true,
             }
         }
     }
     if let Some(mut writer) = log {
         let now = Timestamp::now();
+        let mut splitter = container.splitter.lock().await;
         for (channel, rest) in splitter.finish() {
             writer.add(channel, now, &rest);
         }

@@ -45,12 +45,17 @@ impl Splitter {
         }
     }
 
-    /// The unfinished lines at the end of the output.
-    pub(crate) fn finish(self) -> impl Iterator<Item = (Channel, Bytes)> {
-        [(Channel::Stdout, self.stdout), (Channel::Stderr, self.stderr)]
+    /// The lines that are unfinished so far.
+    pub(crate) fn unfinished(&self) -> impl Iterator<Item = (Channel, Bytes)> + use<> {
+        [(Channel::Stdout, &self.stdout), (Channel::Stderr, &self.stderr)]
+            .map(|(channel, rest)| (channel, Bytes::copy_from_slice(rest)))
             .into_iter()
             .filter(|(_, rest)| !rest.is_empty())
-            .map(|(channel, rest)| (channel, rest.freeze()))
+    }
+
+    /// Takes the unfinished lines at the end of the output.
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = (Channel, Bytes)> + use<> {
+        std::mem::take(self).unfinished()
     }
 }
 

@@ -78,6 +78,39 @@ async fn a_client_that_does_not_read_stalls_no_other_container_and_not_the_end()
     drop(stuck);
 }
 
+/// A second client with `logs=1` sometimes missed what the first had seen: a line whose end had not come yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_joins_with_the_log_misses_nothing_and_sees_nothing_twice() {
+    let bench = Bench::new().await;
+    let id = bench.run("cat", &["cat"], |spec| spec.open_stdin = true).await;
+    let with_log = Attach { logs: true, stdin: false, ..everything() };
+    let mut first = bench.engine.attach(&id, everything()).await.unwrap();
+    let stdin = first.stdin.take().unwrap();
+    stdin.send(Bytes::from_static(b"prompt> ")).await.unwrap();
+    assert_eq!(first.output.next().await.unwrap().bytes, "prompt> ");
+    let mut clients = vec![tokio::spawn(first.output.collect::<Vec<_>>())];
+    for turn in 0..30 {
+        let mut late = bench.engine.attach(&id, with_log.clone()).await.unwrap();
+        let chunk = late.output.next().await.unwrap();
+        clients.push(tokio::spawn(async move {
+            let mut chunks = vec![chunk];
+            chunks.extend(late.output.collect::<Vec<_>>().await);
+            chunks
+        }));
+        stdin.send(format!("{turn}\n{turn}").into()).await.unwrap();
+    }
+    bench.engine.kill(&id, None).await.unwrap();
+    drop(stdin);
+    let mut seen = Vec::new();
+    for client in clients {
+        seen.push(client.await.unwrap().iter().map(|chunk| &chunk.bytes[..]).collect::<Vec<_>>().concat());
+    }
+    let all = [b"prompt> ", &seen[0][..]].concat();
+    for late in &seen[1..] {
+        assert_eq!(String::from_utf8_lossy(late), String::from_utf8_lossy(&all));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_replayed_to_a_late_client() {
     let bench = Bench::new().await;

@@ -7,7 +7,7 @@ use crate::container::{Container, Published};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::requests::{Attach, ReadLogs};
-use crate::stream::{Attached, Chunk};
+use crate::stream::{Attached, Channel, Chunk};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -29,11 +29,11 @@ impl Engine {
         let now = container.now();
         refuse_if_unfit(&now)?;
         let tty = now.record.spec.tty;
-        let replay = if options.logs { self.replay(&container, &options).await? } else { stream::empty().boxed() };
         if !options.stream {
+            let replay = if options.logs { self.replay(&container, &options).await? } else { stream::empty().boxed() };
             return Ok(Attached { tty, output: replay, stdin: None });
         }
-        let (number, chunks) = container.attachments.add(options.stdout, options.stderr);
+        let (replay, number, chunks) = self.join(&container, &options).await?;
         let guard = Guard { container: Arc::clone(&container), number };
         self.tell_container(&now.record, "attach", []);
         let stdin = (options.stdin && now.record.spec.open_stdin).then(|| {
@@ -49,13 +49,36 @@ impl Engine {
         Ok(Attached { tty, output: replay.chain(live).boxed(), stdin })
     }
 
+    /// Adds a client. Where it wants the log too it gets that up to this moment, its unfinished line included (a
+    /// prompt is one), and from then on what comes.
+    async fn join(
+        &self,
+        container: &Container,
+        options: &Attach,
+    ) -> Result<(BoxStream<'static, Chunk>, u64, mpsc::Receiver<Chunk>)> {
+        let add = || container.attachments.add(options.stdout, options.stderr);
+        if !options.logs {
+            let (number, chunks) = add();
+            return Ok((stream::empty().boxed(), number, chunks));
+        }
+        let splitter = container.splitter.lock().await;
+        let replay = self.replay(container, options).await?;
+        let unfinished: Vec<_> = splitter
+            .unfinished()
+            .filter(|(channel, _)| if *channel == Channel::Stderr { options.stderr } else { options.stdout })
+            .map(|(channel, bytes)| Chunk { channel, bytes })
+            .collect();
+        let (number, chunks) = add();
+        Ok((replay.chain(stream::iter(unfinished)).boxed(), number, chunks))
+    }
+
+    /// The log as far as it is written now.
     async fn replay(&self, container: &Container, options: &Attach) -> Result<BoxStream<'static, Chunk>> {
         let read = ReadLogs { stdout: options.stdout, stderr: options.stderr, ..Default::default() };
         if !read.stdout && !read.stderr {
             return Ok(stream::empty().boxed());
         }
-        let logs = self.logs(&container.id, read).await?;
-        let entries = logs.entries.filter_map(|entry| async move {
+        let entries = self.logs_so_far(container, read).await?.filter_map(|entry| async move {
             let entry = entry.ok()?;
             Some(Chunk { channel: entry.channel, bytes: entry.line })
         });

@@ -1,11 +1,14 @@
 //! `logs`.
 
+use crate::container::Container;
+use crate::container::record::Record;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::logs::reader;
 use crate::requests::ReadLogs;
-use crate::stream::Logs;
+use crate::stream::{LogEntry, Logs};
 use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -23,11 +26,31 @@ impl Engine {
         }
         let container = self.find(name)?;
         let record = container.record();
-        if record.spec.host.log.driver == "none" {
-            return Err(Error::not_implemented("configured logging driver does not support reading"));
-        }
+        refuse_unreadable(&record)?;
         let (entries, receiver) = mpsc::channel(AHEAD);
         tokio::spawn(reader::read(container.log_path(), options, container.log.subscribe(), entries));
         Ok(Logs { tty: record.spec.tty, entries: ReceiverStream::new(receiver).boxed() })
     }
+
+    /// Reads what is in a container's log by now; what is written later is not among it, whenever this is read.
+    pub(crate) async fn logs_so_far(
+        &self,
+        container: &Container,
+        options: ReadLogs,
+    ) -> Result<BoxStream<'static, Result<LogEntry>>> {
+        refuse_unreadable(&container.record())?;
+        let Some(written) = reader::Written::open(&container.log_path()).await? else {
+            return Ok(stream::empty().boxed());
+        };
+        let (entries, receiver) = mpsc::channel(AHEAD);
+        tokio::spawn(written.read(options, entries));
+        Ok(ReceiverStream::new(receiver).boxed())
+    }
+}
+
+fn refuse_unreadable(record: &Record) -> Result<()> {
+    if record.spec.host.log.driver == "none" {
+        return Err(Error::not_implemented("configured logging driver does not support reading"));
+    }
+    Ok(())
 }

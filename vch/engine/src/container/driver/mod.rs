@@ -59,6 +59,7 @@ pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Con
         id,
         folder,
         attachments: Default::default(),
+        splitter: Default::default(),
         log: watch::channel(Default::default()).0,
         published: watch,
         commands,

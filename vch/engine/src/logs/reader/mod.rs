@@ -11,7 +11,7 @@ use bytes::Bytes;
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 use tokio::fs::File;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio::sync::{mpsc, watch};
 
 /// Longest line of the file that is read, in bytes: a 16 KiB entry, every byte escaped, and its frame.
@@ -49,7 +49,7 @@ async fn pump(
     progress: &mut watch::Receiver<Progress>,
     entries: &mpsc::Sender<Result<LogEntry>>,
 ) -> Result<()> {
-    let failed = |e: std::io::Error| Error::chain(&format!("read the log {}", path.display()), &e);
+    let failed = |e: std::io::Error| failed(path, &e);
     let mut file = loop {
         let seen = *progress.borrow_and_update();
         match File::open(path).await {
@@ -69,29 +69,73 @@ async fn pump(
     let mut line = Vec::new();
     loop {
         let seen = *progress.borrow_and_update();
-        loop {
-            let room = LONGEST.saturating_sub(line.len() as u64);
-            (&mut reader).take(room).read_until(b'\n', &mut line).await.map_err(failed)?;
-            if line.last() != Some(&b'\n') {
-                if line.len() as u64 >= LONGEST {
-                    return Err(Error::system(format!("the log {} has an overlong line", path.display())));
-                }
-                break;
-            }
-            if let Some(entry) = parse(&line)
-                && wanted(&entry, options)
-            {
-                if options.until.is_some_and(|until| entry.time > until) {
-                    return Ok(());
-                }
-                if entries.send(Ok(entry)).await.is_err() {
-                    return Ok(());
-                }
-            }
-            line.clear();
-        }
-        if !options.follow || !wait_for_more(progress, seen, options, entries).await {
+        let more = lines(&mut reader, &mut line, path, options, entries).await?;
+        if !more || !options.follow || !wait_for_more(progress, seen, options, entries).await {
             return Ok(());
+        }
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Error {
+    Error::chain(&format!("read the log {}", path.display()), error)
+}
+
+/// Gives the entries up to the end of what is written; `line` keeps a line that is written in part. `false` when no more
+/// are wanted.
+async fn lines(
+    reader: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+    path: &Path,
+    options: &ReadLogs,
+    entries: &mpsc::Sender<Result<LogEntry>>,
+) -> Result<bool> {
+    loop {
+        let room = LONGEST.saturating_sub(line.len() as u64);
+        (&mut *reader).take(room).read_until(b'\n', line).await.map_err(|e| failed(path, &e))?;
+        if line.last() != Some(&b'\n') {
+            if line.len() as u64 >= LONGEST {
+                return Err(Error::system(format!("the log {} has an overlong line", path.display())));
+            }
+            return Ok(true);
+        }
+        if let Some(entry) = parse(line)
+            && wanted(&entry, options)
+        {
+            if options.until.is_some_and(|until| entry.time > until) {
+                return Ok(false);
+            }
+            if entries.send(Ok(entry)).await.is_err() {
+                return Ok(false);
+            }
+        }
+        line.clear();
+    }
+}
+
+/// What is written of a log at one moment.
+#[derive(Debug)]
+pub(crate) struct Written {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl Written {
+    /// What is written of the log at `path` now; `None` where nothing ever was.
+    pub(crate) async fn open(path: &Path) -> Result<Option<Self>> {
+        let file = match File::open(path).await {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|e| failed(path, &e))?,
+        };
+        let length = file.metadata().await.map_err(|e| failed(path, &e))?.len();
+        Ok(Some(Self { path: path.to_owned(), file, length }))
+    }
+
+    /// Reads it into `entries`, whatever is written meanwhile. Of `options`, following and tail do not apply.
+    pub(crate) async fn read(self, options: ReadLogs, entries: mpsc::Sender<Result<LogEntry>>) {
+        let mut reader = BufReader::with_capacity(STEP as usize, self.file.take(self.length));
+        if let Err(error) = lines(&mut reader, &mut Vec::new(), &self.path, &options, &entries).await {
+            let _ = entries.send(Err(error)).await;
         }
     }
 }
