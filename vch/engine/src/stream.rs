@@ -15,6 +15,15 @@ pub enum Channel {
     System,
 }
 
+impl From<vch_sandbox::Channel> for Channel {
+    fn from(channel: vch_sandbox::Channel) -> Self {
+        match channel {
+            vch_sandbox::Channel::Stdout => Self::Stdout,
+            vch_sandbox::Channel::Stderr => Self::Stderr,
+        }
+    }
+}
+
 /// A piece of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {

@@ -22,10 +22,7 @@ pub(crate) async fn output(
     let mut cut = false;
     let mut told = false;
     while let Some((channel, bytes)) = output.next().await {
-        let channel = match channel {
-            vch_sandbox::Channel::Stdout => Channel::Stdout,
-            vch_sandbox::Channel::Stderr => Channel::Stderr,
-        };
+        let channel = Channel::from(channel);
         let clients = {
             let mut splitter = container.splitter.lock().await;
             if let Some(writer) = &mut log {

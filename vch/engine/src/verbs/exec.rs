@@ -191,10 +191,7 @@ impl Ended {
                     }
                 };
                 let Some((channel, bytes)) = next else { return };
-                let channel = match channel {
-                    vch_sandbox::Channel::Stdout => Channel::Stdout,
-                    vch_sandbox::Channel::Stderr => Channel::Stderr,
-                };
+                let channel = Channel::from(channel);
                 let Some(chunks) = &client else { continue };
                 tokio::select! {
                     sent = chunks.send(Chunk { channel, bytes }) => if sent.is_err() { client = None },
