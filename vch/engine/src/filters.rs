@@ -89,30 +89,33 @@ impl Filters {
 mod tests {
     use super::*;
 
-    fn filters(pairs: &[(&str, &str)]) -> Filters {
-        let mut filters = Filters::default();
-        for (key, value) in pairs {
-            filters.0.entry((*key).into()).or_default().insert((*value).into());
+    impl Filters {
+        /// Filters of pairs of key and value.
+        pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
+            let mut filters = Self::default();
+            for (key, value) in pairs {
+                filters.0.entry((*key).into()).or_default().insert((*value).into());
+            }
+            filters
         }
-        filters
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = filters(&[("colour", "red")]).only(&["name"]).unwrap_err();
+        let error = Filters::of(&[("colour", "red")]).only(&["name"]).unwrap_err();
         assert_eq!(error.message, "invalid filter 'colour'");
     }
 
     #[test]
     fn names_are_regular_expressions() {
-        let f = filters(&[("name", "^we.$")]);
+        let f = Filters::of(&[("name", "^we.$")]);
         assert!(f.matches("name", "web"));
         assert!(!f.matches("name", "webs"));
     }
 
     #[test]
     fn labels_are_joined_by_and() {
-        let f = filters(&[("label", "a=1"), ("label", "b")]);
+        let f = Filters::of(&[("label", "a=1"), ("label", "b")]);
         let with_both = |name: &str| match name {
             "a" => Some("1"),
             "b" => Some(""),
@@ -124,8 +127,8 @@ mod tests {
 
     #[test]
     fn contradictory_booleans_are_refused() {
-        assert!(filters(&[("dangling", "true"), ("dangling", "false")]).boolean("dangling").is_err());
-        assert!(filters(&[("dangling", "maybe")]).boolean("dangling").is_err());
-        assert_eq!(filters(&[("dangling", "1")]).boolean("dangling").unwrap(), Some(true));
+        assert!(Filters::of(&[("dangling", "true"), ("dangling", "false")]).boolean("dangling").is_err());
+        assert!(Filters::of(&[("dangling", "maybe")]).boolean("dangling").is_err());
+        assert_eq!(Filters::of(&[("dangling", "1")]).boolean("dangling").unwrap(), Some(true));
     }
 }
