@@ -32,6 +32,9 @@ pub enum ArchiveError {
         /// Why.
         source: ConfigError,
     },
+    /// An image of an operating system that no guest here runs; dockerd's words.
+    #[error("cannot load {0} image on linux")]
+    OperatingSystem(String),
     /// A file that another names is not in it.
     #[error("archive: {0} is missing")]
     Missing(String),
@@ -68,6 +71,9 @@ pub enum ArchiveError {
     /// An image of a layout for another platform, or none for this one.
     #[error("archive holds no image for {0}")]
     NoPlatform(crate::platform::Platform),
+    /// An image to be saved is not for the platform asked for; dockerd's words.
+    #[error("no suitable export target found for platform {0}")]
+    NotForPlatform(crate::platform::Platform),
 }
 
 impl ArchiveError {
@@ -75,6 +81,7 @@ impl ArchiveError {
     pub fn class(&self) -> Class {
         match self {
             Self::Write(_) => Class::System,
+            Self::NotForPlatform(_) => Class::NotFound,
             _ => Class::Invalid,
         }
     }

@@ -28,10 +28,14 @@ struct Top {
     manifests: Vec<IndexEntry>,
 }
 
-/// The images for this host's platform that the layout leads to.
-pub(super) fn describe(shared: &Shared, spool: &Spool) -> Result<Vec<Described>, ImageError> {
+/// The images for a platform (this host's where none is asked for) that the layout leads to.
+pub(super) fn describe(
+    shared: &Shared,
+    spool: &Spool,
+    platform: Option<&Platform>,
+) -> Result<Vec<Described>, ImageError> {
     let top: Top = spool.json(shared, INDEX)?;
-    let platform = Platform::default();
+    let platform = platform.cloned().unwrap_or_default();
     let mut images: Vec<Described> = Vec::new();
     for entry in &top.manifests {
         let offered = entry.platform.as_ref().is_none_or(|offered| platform.rank(offered).is_some());

@@ -14,8 +14,9 @@ use crate::compression::{decoder, detect};
 use crate::content::{ContentError, NewImage, Pin, Shared, unpack};
 use crate::digest::Digest;
 use crate::error::ImageError;
-use crate::image::{Descriptor, ImageConfig, ImageId, ImageLayer};
+use crate::image::{ConfigError, Descriptor, ImageConfig, ImageId, ImageLayer};
 use crate::pipe::{CHUNK, PipeReader, pipe};
+use crate::platform::Platform;
 use crate::progress::{Progress, Reporter};
 use crate::reference::Reference;
 
@@ -55,17 +56,20 @@ pub(super) struct Described {
 }
 
 impl Store {
-    /// Loads all images of an archive: docker-archive or OCI layout, compressed or not. Progress is `Loading layer`.
+    /// Loads the images of an archive: docker-archive or OCI layout, compressed or not. Progress is `Loading layer`.
+    ///
+    /// With a platform, images for others are passed over, as dockerd does; an OCI index is followed to that platform.
     ///
     /// # Errors
     /// [`ImageError::Archive`] in dockerd's words where it has any; a stream that breaks off; a failed write.
     pub async fn load(
         &self,
         archive: impl AsyncRead + Unpin,
+        platform: Option<Platform>,
         progress: mpsc::Sender<Progress>,
     ) -> Result<Vec<LoadedImage>, ImageError> {
         let reporter = Reporter::new(progress);
-        self.consume(archive, move |shared, reader| load(shared, reader, &reporter)).await
+        self.consume(archive, move |shared, reader| load(shared, reader, platform.as_ref(), &reporter)).await
     }
 
     /// Runs something that reads a stream on a blocking thread; what it leaves behind on failure is collected.
@@ -102,7 +106,12 @@ impl Store {
     }
 }
 
-fn load(shared: &Shared, reader: PipeReader, reporter: &Reporter) -> Result<Vec<LoadedImage>, ImageError> {
+fn load(
+    shared: &Shared,
+    reader: PipeReader,
+    platform: Option<&Platform>,
+    reporter: &Reporter,
+) -> Result<Vec<LoadedImage>, ImageError> {
     let (compression, buffered) = detect(reader).map_err(ArchiveError::Read)?;
     let mut plain = decoder(compression, buffered).map_err(ArchiveError::Read)?;
     let mut spool = Spool::read(shared, &mut plain)?;
@@ -111,17 +120,32 @@ fn load(shared: &Shared, reader: PipeReader, reporter: &Reporter) -> Result<Vec<
     let described = if spool.contains(docker::MANIFEST) {
         docker::describe(shared, &spool)?
     } else if spool.contains(layout::INDEX) {
-        layout::describe(shared, &spool)?
+        layout::describe(shared, &spool, platform)?
     } else {
         return Err(ArchiveError::NoImage.into());
     };
-    described.into_iter().map(|image| put(shared, &mut spool, image, reporter)).collect()
+    let mut loaded = Vec::with_capacity(described.len());
+    for image in described {
+        let (bytes, _) = spool.document(shared, &image.config)?;
+        let wrong = |source| match source {
+            ConfigError::OperatingSystem(os) => ArchiveError::OperatingSystem(os),
+            source => ArchiveError::Config { name: image.config.clone(), source },
+        };
+        let config = ImageConfig::parse(&bytes).map_err(wrong)?;
+        if platform.is_none_or(|wanted| wanted.rank(&config.platform()).is_some()) {
+            loaded.push(put(shared, &mut spool, image, (config, &bytes), reporter)?);
+        }
+    }
+    Ok(loaded)
 }
 
-fn put(shared: &Shared, spool: &mut Spool, image: Described, reporter: &Reporter) -> Result<LoadedImage, ImageError> {
-    let (bytes, _) = spool.document(shared, &image.config)?;
-    let wrong = |source| ArchiveError::Config { name: image.config.clone(), source };
-    let config = ImageConfig::parse(&bytes).map_err(wrong)?;
+fn put(
+    shared: &Shared,
+    spool: &mut Spool,
+    image: Described,
+    (config, bytes): (ImageConfig, &[u8]),
+    reporter: &Reporter,
+) -> Result<LoadedImage, ImageError> {
     let expected = config.diff_ids().to_vec();
     if expected.len() != image.layers.len() {
         return Err(ArchiveError::LayerCount { expected: expected.len(), got: image.layers.len() }.into());
@@ -132,7 +156,7 @@ fn put(shared: &Shared, spool: &mut Spool, image: Described, reporter: &Reporter
         let given = image.manifest.as_ref().map(|(_, _, descriptors)| descriptors[number].clone());
         layers.push(put_layer(shared, spool, Source { number, file, diff_id, given }, &mut pins, reporter)?);
     }
-    let (config_digest, pin) = shared.put_document(&bytes)?;
+    let (config_digest, pin) = shared.put_document(bytes)?;
     pins.push(pin);
     let manifest = match image.manifest {
         Some((file, descriptor, _)) => {

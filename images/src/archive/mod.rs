@@ -15,6 +15,7 @@ mod walk;
 pub use error::ArchiveError;
 pub use import::ImportRequest;
 pub use load::LoadedImage;
+pub use save::SavedArchive;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
+use super::ArchiveError;
 use crate::Store;
 use crate::compression::{Compression, decoder, detect};
 use crate::content::{ContentError, Pin, Shared, State};
@@ -26,6 +27,7 @@ use crate::digest::{Algorithm, Digest, HashingReader};
 use crate::error::ImageError;
 use crate::image::{Image, ImageId};
 use crate::pipe::CHUNK;
+use crate::platform::Platform;
 use crate::reference::{AnyReference, Reference};
 use crate::registry::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 
@@ -38,20 +40,34 @@ struct Saved {
     references: Vec<Reference>,
 }
 
-type Chunks = mpsc::Receiver<Result<Bytes, ImageError>>;
+/// An archive being written.
+#[derive(Debug)]
+pub struct SavedArchive {
+    /// The images in it.
+    pub images: Vec<ImageId>,
+    /// Its bytes; a failure half way is the last item. Dropping this stops the work.
+    pub chunks: mpsc::Receiver<Result<Bytes, ImageError>>,
+}
 
 impl Store {
-    /// The archive of these images, in chunks; a failure half way is the last item. A name without a tag means all of its
-    /// tags. Dropping the receiver stops the work.
+    /// The archive of these images, in chunks. A name without a tag means all of its tags. With a platform, an image for
+    /// another one is an error.
     ///
     /// # Errors
-    /// [`ImageError::NoSuchImage`], [`ImageError::NoSuchReference`], a blob that is missing: before the first byte.
-    pub async fn save(&self, names: &[String]) -> Result<Chunks, ImageError> {
+    /// [`ImageError::NoSuchImage`], [`ImageError::NoSuchReference`], [`ArchiveError::NotForPlatform`], a blob that is
+    /// missing: before the first byte.
+    pub async fn save(&self, names: &[String], platform: Option<&Platform>) -> Result<SavedArchive, ImageError> {
         let state = self.state();
         let mut saved: Vec<Saved> = Vec::new();
         for name in names {
             choose(&state, name, &mut saved)?;
         }
+        if let Some(wanted) = platform
+            && saved.iter().any(|one| wanted.rank(&one.image.config.platform()).is_none())
+        {
+            return Err(ArchiveError::NotForPlatform(wanted.clone()).into());
+        }
+        let images = saved.iter().map(|one| one.image.id.clone()).collect();
         let (sender, chunks) = mpsc::channel(DEPTH);
         let (saved, pins) = self.blocking(move |shared| pin(shared, &saved).map(|pins| (saved, pins))).await?;
         let shared = self.shared().clone();
@@ -65,7 +81,7 @@ impl Store {
             }
             drop(pins);
         });
-        Ok(chunks)
+        Ok(SavedArchive { images, chunks })
     }
 }
 
@@ -240,7 +256,7 @@ fn append(
 }
 
 fn broken(error: io::Error) -> ImageError {
-    super::ArchiveError::Write(error).into()
+    ArchiveError::Write(error).into()
 }
 
 /// A writer into the channel, in chunks.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::digest::Digest;
+use crate::platform::Platform;
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -202,6 +203,14 @@ impl ImageConfig {
     /// The diff IDs, oldest first.
     pub fn diff_ids(&self) -> &[Digest] {
         self.rootfs.as_ref().map_or(&[], |rootfs| &rootfs.diff_ids)
+    }
+
+    /// For which platform the image is, in its plain spelling; this host's where it does not say.
+    pub fn platform(&self) -> Platform {
+        let default = Platform::default();
+        let or = |own: &str, default: String| if own.is_empty() { default } else { own.to_owned() };
+        let (os, architecture) = (or(&self.os, default.os), or(&self.architecture, default.architecture));
+        Platform { os, architecture, variant: self.variant.clone() }.normalized()
     }
 
     /// When the image was made, if that is a date at all.

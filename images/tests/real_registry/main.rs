@@ -55,7 +55,7 @@ async fn archive(dir: &std::path::Path) -> std::path::PathBuf {
     let config = RunConfig { cmd: Some(vec!["/bin/true".into()]), ..RunConfig::default() };
     let request = ImportRequest { config, message: "test".into(), reference, platform: None };
     store.import(&root_fs()[..], request).await.unwrap();
-    let mut chunks = store.save(&["app:v1".to_owned()]).await.unwrap();
+    let mut chunks = store.save(&["app:v1".to_owned()], None).await.unwrap().chunks;
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.recv().await {
         bytes.extend_from_slice(&chunk.unwrap());
@@ -116,7 +116,7 @@ async fn what_skopeo_writes_is_loaded() {
         skopeo(&["copy", &source, &format!("{target}:{}:other:v2", path.display())]);
         let (_root, store) = store().await;
         let (sender, _progress) = mpsc::channel(64);
-        let loaded = store.load(tokio::fs::File::open(&path).await.unwrap(), sender).await.unwrap();
+        let loaded = store.load(tokio::fs::File::open(&path).await.unwrap(), None, sender).await.unwrap();
         assert_eq!(loaded[0].messages().concat(), expected, "{target}");
         assert_eq!(store.resolve("other:v2").unwrap().layers.len(), 1);
     }

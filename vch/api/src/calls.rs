@@ -22,6 +22,9 @@ use vch_engine::{Error, Result};
 /// A tar as it arrives.
 pub type Upload = BoxStream<'static, std::io::Result<bytes::Bytes>>;
 
+/// A tar as it is written; an error ends it.
+pub type Download = BoxStream<'static, Result<bytes::Bytes>>;
+
 /// Progress messages as they come; an error ends them.
 pub type Messages = BoxStream<'static, Result<Progress>>;
 
@@ -81,7 +84,8 @@ calls! {
     exec_inspect(id: &str) -> ExecView;
     exec_resize(id: &str, rows: u16, columns: u16) -> ();
     pull(request: Pull) -> Messages;
-    load(quiet: bool, body: Upload) -> Messages;
+    load(quiet: bool, platform: Option<String>, body: Upload) -> Messages;
+    save(names: Vec<String>, platform: Option<String>) -> Download;
     import(request: Import, body: Upload) -> Messages;
     images(all: bool, shared_size: bool, filters: &Filters) -> Vec<ImageSummary>;
     inspect_image(name: &str) -> ImageView;

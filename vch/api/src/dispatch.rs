@@ -48,7 +48,7 @@ async fn route(api: Arc<Api>, request: Request<Incoming>, shutdown: Cancellation
     }
     let (requested, path) = routes::split_version(&path);
     let Some((route, name)) = routes::find(request.method().as_str(), path) else { return routes::unknown() };
-    let version = match version::negotiate(requested) {
+    let version = match version::negotiate_from(requested, route.oldest()) {
         Ok(version) => version,
         Err(error) if requested.is_some_and(too_old_for_json) => return error.into_plain_response(),
         Err(error) => return error.into_response(),

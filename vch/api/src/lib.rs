@@ -26,7 +26,7 @@ mod system;
 mod version;
 mod wire;
 
-pub use calls::{Calls, Messages, Upload};
+pub use calls::{Calls, Download, Messages, Upload};
 pub use server::{Listener, serve, serve_connection, serve_connection_until};
 
 use std::sync::Arc;

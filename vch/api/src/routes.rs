@@ -6,6 +6,7 @@
 use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::reply::{self, Response};
+use crate::version::{OLDEST, SKOPEO, Version};
 use crate::{containers, exec, images, system};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -92,15 +93,15 @@ const ROUTES: &[Route] = table! {
     // images
     GET    "/images/json"                 done(images::list)                 ""
     POST   "/images/create"               done(images::create)               "pull, and import of a tar in the body; import from a URL is refused"
-    POST   "/images/load"                 done(images::load)                 "platform is refused"
+    POST   "/images/load"                 done(images::load)                 ""
     POST   "/images/prune"                done(images::prune)                ""
     GET    "/images/{name}/json"          done(images::inspect)              ""
     GET    "/images/{name}/history"       done(images::history)              ""
     POST   "/images/{name}/tag"           done(images::tag)                  ""
     DELETE "/images/{name}"               done(images::remove)               "platforms is refused"
     POST   "/images/{name}/push"          missing(LATER)                     ""
-    GET    "/images/{name}/get"           missing(LATER)                     ""
-    GET    "/images/get"                  missing(LATER)                     ""
+    GET    "/images/{name}/get"           done(images::save_one)             "docker-archive and OCI layout in one"
+    GET    "/images/get"                  done(images::save_several)         "as above"
     GET    "/images/search"               missing(LATER)                     ""
     GET    "/distribution/{name}/json"    missing(LATER)                     ""
     POST   "/build"                       missing(BUILD)                     ""
@@ -186,6 +187,14 @@ impl Route {
         match (self.pattern.find('{'), self.pattern.find('}')) {
             (Some(open), Some(close)) => self.pattern.len() - (close + 1 - open),
             _ => usize::MAX,
+        }
+    }
+
+    /// The oldest API version that the route serves.
+    pub(crate) fn oldest(&self) -> Version {
+        match self.pattern {
+            "/images/get" | "/images/{name}/get" | "/images/load" => SKOPEO,
+            _ => OLDEST,
         }
     }
 

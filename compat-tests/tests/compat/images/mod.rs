@@ -7,6 +7,7 @@ mod prune;
 mod pull;
 mod registry_auth;
 mod remove;
+mod save;
 mod tag;
 
 use vch_compat_tests::image::{CREATED, Image, Layer};
@@ -21,6 +22,7 @@ pub(crate) fn tests() -> Vec<Test> {
         pull::tests(),
         registry_auth::tests(),
         remove::tests(),
+        save::tests(),
         tag::tests(),
     ]
     .into_iter()

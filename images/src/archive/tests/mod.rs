@@ -18,7 +18,7 @@ use crate::{ImageError, Store};
 
 pub(crate) async fn load(store: &Store, archive: &[u8]) -> Result<Vec<LoadedImage>, ImageError> {
     let (sender, heard) = listener();
-    let result = store.load(archive, sender).await;
+    let result = store.load(archive, None, sender).await;
     heard.await.unwrap();
     result
 }
@@ -162,7 +162,7 @@ async fn what_is_wrong_with_an_archive_is_told_and_nothing_of_it_stays() {
             tar(&[("manifest.json", &good), ("c", b"{}"), ("1", one), ("2", two)]),
             "invalid rootfs in image configuration",
         ),
-        (tar(&[("manifest.json", &good), ("c", windows)]), "image operating system \"windows\" cannot be used"),
+        (tar(&[("manifest.json", &good), ("c", windows)]), "cannot load windows image on linux"),
         (
             tar(&[("manifest.json", &item(&["1"])), ("c", config), ("1", one)]),
             "invalid manifest, layers length mismatch: expected 2, got 1",
@@ -197,7 +197,7 @@ async fn a_body_that_breaks_off_is_the_reason_given() {
         Err(std::io::Error::other("client went away")),
     ]));
     let (sender, _heard) = listener();
-    let error = store.load(broken, sender).await.unwrap_err();
+    let error = store.load(broken, None, sender).await.unwrap_err();
     assert_eq!(error.chain(), "archive: client went away");
     assert_eq!(tree(root.path()), before);
 }

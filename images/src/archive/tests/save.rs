@@ -5,7 +5,7 @@ use super::*;
 
 async fn saved(store: &Store, names: &[&str]) -> Result<Vec<u8>, ImageError> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    let mut chunks = store.save(&names).await?;
+    let mut chunks = store.save(&names, None).await?.chunks;
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.recv().await {
         bytes.extend_from_slice(&chunk?);
@@ -95,7 +95,7 @@ async fn a_client_that_leaves_stops_a_save() {
     let (root, store) = store().await;
     let image = TestImage::new(vec![tar(&[("a", &noise(1, 4 << 20))])], Format::DockerGzip);
     load(&store, &image.docker_archive(&["app:v1"])).await.unwrap();
-    let mut chunks = store.save(&["app:v1".to_owned()]).await.unwrap();
+    let mut chunks = store.save(&["app:v1".to_owned()], None).await.unwrap().chunks;
     chunks.recv().await.unwrap().unwrap();
     drop(chunks);
     // Nothing holds the image's files any more: they go with it.
@@ -103,4 +103,23 @@ async fn a_client_that_leaves_stops_a_save() {
     crate::testing::until("the save has let go", || !store.shared().pins.any()).await;
     store.remove("app:v1", options, |_| crate::image::Usage::default()).await.unwrap();
     assert!(tree(root.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_platform_is_honoured_both_ways() {
+    let (_root, store) = store().await;
+    let image = two_layers();
+    let config = String::from_utf8(image.config.clone()).unwrap().replace("amd64", "arm64");
+    let other = TestImage::with_config(image.tars.clone(), Format::DockerGzip, config.into_bytes());
+    let archive = docker_archive(&[(&image, &["app:amd"]), (&other, &["app:arm"])]);
+    let arm: crate::Platform = "linux/arm64".parse().unwrap();
+    let (sender, heard) = listener();
+    let loaded = store.load(&archive[..], Some(arm.clone()), sender).await.unwrap();
+    heard.await.unwrap();
+    assert_eq!(lines(&loaded), "Loaded image: app:arm\n");
+    assert_eq!(store.list().len(), 1);
+    let names = ["app:arm".to_owned()];
+    assert_eq!(store.save(&names, Some(&arm)).await.unwrap().images, [other.id()]);
+    let error = store.save(&names, Some(&crate::Platform::default())).await.unwrap_err();
+    assert_eq!(error.to_string(), "no suitable export target found for platform linux/amd64");
 }

@@ -1,5 +1,6 @@
 //! Images that come in: `POST /images/create` (pull, import) and `POST /images/load`.
 
+use super::one_platform;
 use crate::call::{self, Call};
 use crate::decode;
 use crate::error::{ApiError, Result};
@@ -48,15 +49,13 @@ async fn import(call: Call, platform: Option<String>) -> Result<Response> {
 }
 
 pub(crate) async fn load(call: Call) -> Result<Response> {
-    if call.version.since(48) && !call.query.get("platform").is_empty() {
-        return Err(ApiError::not_implemented(
-            "load with a platform is not supported: all images of the archive are loaded",
-        ));
-    }
+    let platform = one_platform(&call)?;
     let quiet = call.query.boolean_or("quiet", true);
     let engine = call.api.engine.clone();
     // dockerd has begun its reply before it looks at the archive, so that every failure is a line of it.
-    let messages =
-        engine.load(quiet, call.into_upload()).await.unwrap_or_else(|error| stream::iter([Err(error)]).boxed());
+    let messages = engine
+        .load(quiet, platform, call.into_upload())
+        .await
+        .unwrap_or_else(|error| stream::iter([Err(error)]).boxed());
     Ok(jsonlines::begun(messages))
 }

@@ -63,6 +63,11 @@ pub(crate) fn begun(messages: Messages) -> Response {
     reply::stream("application/json", messages.map(|message| line(&message)))
 }
 
+/// A failure as dockerd appends it to a body that has begun.
+pub(crate) fn failure(error: &vch_engine::Error) -> Bytes {
+    line(&Err(error.clone()))
+}
+
 fn line(message: &vch_engine::Result<Progress>) -> Bytes {
     let line = match message {
         Ok(progress) => Line {

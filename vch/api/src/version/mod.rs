@@ -15,6 +15,11 @@ pub(crate) const CURRENT: Version = Version { major: 1, minor: 50 };
 /// Oldest version served (moby `api.MinSupportedAPIVersion`).
 pub(crate) const OLDEST: Version = Version { major: 1, minor: 24 };
 
+/// What Debian 12's skopeo and others of its time ask for when they copy images out of and into a daemon: they negotiate
+/// nothing. Served for [`crate::routes::Route::oldest`] alone, whose calls have not changed since; dockerd 25 and later
+/// refuse it.
+pub(crate) const SKOPEO: Version = Version { major: 1, minor: 22 };
+
 /// The dockerd whose behaviour is followed.
 pub(crate) const DOCKER: &str = "28.2.2";
 
@@ -49,14 +54,20 @@ impl Version {
     }
 }
 
-/// The version of a request: what its path says, or the current one.
+/// [`negotiate_from`] the oldest version that is served everywhere.
+#[cfg(test)]
+pub(crate) fn negotiate(requested: Option<&str>) -> Result<Version> {
+    negotiate_from(requested, OLDEST)
+}
+
+/// The version of a request: what its path says, or the current one. `oldest` is what its route still serves.
 ///
 /// # Errors
 /// The version is older or newer than those served, in dockerd's words.
-pub(crate) fn negotiate(requested: Option<&str>) -> Result<Version> {
+pub(crate) fn negotiate_from(requested: Option<&str>, oldest: Version) -> Result<Version> {
     let Some(text) = requested else { return Ok(CURRENT) };
     let version = Version::read(text);
-    if version < OLDEST {
+    if version < oldest {
         return Err(ApiError::invalid(format!(
             "client version {text} is too old. Minimum supported API version is {OLDEST}, please upgrade your client to a newer version"
         )));
@@ -104,6 +115,7 @@ mod tests {
             words("1.23"),
             "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version"
         );
+        assert_eq!(negotiate_from(Some("1.22"), SKOPEO).unwrap(), SKOPEO);
         assert!(words("9999999999999999.1").contains("too old"));
         assert!(words("...").contains("too old"));
     }

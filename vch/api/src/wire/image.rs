@@ -141,3 +141,11 @@ object! {
         "variant" variant: String,
     }
 }
+
+impl Platform {
+    /// As `os/arch[/variant]`.
+    pub(crate) fn text(&self) -> String {
+        let parts = [&self.os, &self.architecture, &self.variant];
+        parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("/")
+    }
+}

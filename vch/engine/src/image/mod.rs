@@ -11,6 +11,7 @@ pub(crate) mod prepare;
 mod prune;
 mod pull;
 mod remove;
+mod save;
 mod tag;
 mod transfer;
 pub mod view;

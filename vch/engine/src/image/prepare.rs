@@ -34,7 +34,7 @@ impl Engine {
     /// No such image; another platform than the one asked for, or than the machine runs.
     pub(crate) fn image_for_container(&self, name: &str, platform: Option<&str>) -> Result<ForContainer> {
         let image = self.images_store().resolve(name)?;
-        let own = platform_of(&image);
+        let own = image.config.platform();
         if let Some(asked) = platform.filter(|p| !p.is_empty()) {
             let asked: Platform = asked.parse().map_err(Error::from)?;
             if asked.rank(&own).is_none() {
@@ -111,12 +111,6 @@ impl Engine {
         let image = self.images_store().get(&parse_id(id).ok()?)?;
         image.manifest.as_ref().map(|m| m.digest.to_string())
     }
-}
-
-fn platform_of(image: &Image) -> Platform {
-    let config = &image.config;
-    Platform { os: config.os.clone(), architecture: config.architecture.clone(), variant: config.variant.clone() }
-        .normalized()
 }
 
 /// An image's ID from its text.

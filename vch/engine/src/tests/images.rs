@@ -29,7 +29,7 @@ async fn a_load_ends_quiet_or_not() {
     let bench = Bench::new().await;
     for quiet in [true, false] {
         let loading = async {
-            let messages = bench.engine.load(quiet, archive()).await.unwrap();
+            let messages = bench.engine.load(quiet, None, archive()).await.unwrap();
             messages.map(Result::unwrap).filter_map(async |message| message.stream).collect::<Vec<_>>().await
         };
         let told = tokio::time::timeout(Duration::from_secs(30), loading).await.unwrap();
