@@ -8,11 +8,13 @@
 //! and never panics or allocates more than the bounds below.
 
 pub mod frame;
+pub mod health;
 pub mod message;
 pub mod process;
 pub mod run;
 
 pub use frame::{Decoder, Frame, FrameError, Header, Kind};
+pub use health::{HealthCheck, MAX_PROBE_OUTPUT, Probe, ProbeOutcome};
 pub use message::{Event, Failure, FailureClass, Hello, Identity, Reply, Request};
 pub use process::{ExitStatus, Process, Rlimit, Stdio, WindowSize};
 pub use run::{Container, Device, Disk, File, Limits, Mount, MountKind, Namespaces, Rootfs};

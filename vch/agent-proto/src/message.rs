@@ -5,7 +5,7 @@
 //! process ends, the agent sends `Exited`, then unmounts its file systems and sends `Released`. A machine that is warmed
 //! before it is cloned or pooled goes `Personalize`, `Run`, …, `Released`, `Anonymize`, and starts again at `Personalize`.
 
-use crate::{Container, ExitStatus, Process, WindowSize};
+use crate::{Container, ExitStatus, HealthCheck, Probe, Process, WindowSize};
 use serde::{Deserialize, Serialize};
 
 /// What the host asks of the agent. Requests may be sent without waiting for earlier replies; the agent takes them in order.
@@ -51,6 +51,19 @@ pub enum Request {
     },
     /// Kills what still runs, flushes and unmounts every disk. Answered by [`Reply::Done`]; the machine can be ended then.
     Shutdown,
+    /// Checks a running container's health from now on, by this check and no earlier one. Answered by [`Reply::Done`].
+    Health {
+        /// The container's ID, as `Run` gave it.
+        container: String,
+        /// How.
+        check: Box<HealthCheck>,
+    },
+    /// Ends a health check, if it is still there: a probe that is under way is killed and not told of. Answered by
+    /// [`Reply::Done`].
+    EndHealth {
+        /// The number of the check's process.
+        check: u32,
+    },
 }
 
 /// What the agent answers; a request that failed is answered by a [`Failure`].
@@ -150,5 +163,12 @@ pub enum Event {
     Released {
         /// The container's ID.
         container: String,
+    },
+    /// A health check's probe began or ended.
+    Probe {
+        /// The number of the check's process.
+        check: u32,
+        /// Which of the two.
+        probe: Probe,
     },
 }

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! boot ── mounts, modules, port            identity ── Personalize: entropy, clock, names, MAC
-//!   └─ agent ── the event loop: one thread, one epoll, no timers while idle
+//!   └─ agent ── the event loop: one thread, one epoll, no timers but a health check's
 //!        ├─ connection ── frames, byte streams with credit
 //!        ├─ container ─── cgroup, fork, root file system, mounts, devices, program (the child's side)
+//!        ├─ health ────── when a container's next probe is due, what becomes of one
 //!        └─ disks ─────── LUNs found before a container, given back after it
 //! ```
 //! The same program is a container's `docker-init` where `--init` asks for one (see [`init`]).
@@ -17,6 +18,7 @@ mod connection;
 mod container;
 mod disks;
 mod failure;
+mod health;
 mod identity;
 mod init;
 mod sys;

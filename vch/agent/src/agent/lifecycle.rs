@@ -93,18 +93,20 @@ impl Agent {
     }
 
     fn ended(&mut self, pid: Pid, status: WaitStatus) {
+        let status = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => ExitStatus::Code(code as u8),
+            (None, signal) => ExitStatus::Signal(signal.unwrap_or(libc::SIGKILL) as u8),
+        };
         // Orphans of containers without a process namespace of their own are nobody's.
-        let Some((&number, _)) = self.processes.iter().find(|(_, process)| process.pid == pid) else { return };
+        let Some((&number, _)) = self.processes.iter().find(|(_, process)| process.pid == pid) else {
+            return self.probe_ended(pid, status);
+        };
         self.hear(number);
         let Some(process) = self.processes.remove(&number) else { return };
         let Some(container) = self.containers.get(&process.container) else { return };
         let oom_killed = container.cgroup.oom_kills() > process.oom_kills_before;
         let is_first = container.first == number;
         if matches!(process.phase, Phase::Running) {
-            let status = match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => ExitStatus::Code(code as u8),
-                (None, signal) => ExitStatus::Signal(signal.unwrap_or(libc::SIGKILL) as u8),
-            };
             self.event(&Event::Exited { process: number, status, oom_killed });
         }
         if is_first {
@@ -119,6 +121,7 @@ impl Agent {
             return;
         }
         container.ending = true;
+        self.checks.retain(|_, check| check.container != id);
         if container.cgroup.is_populated() {
             container.cgroup.kill();
         }

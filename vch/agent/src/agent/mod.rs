@@ -4,6 +4,7 @@
 //! ways, and then lets ended containers go: those last, since a `docker run` waits for the output and not for them.
 //! Nothing here blocks but disk and cgroup files of the machine itself.
 
+mod health;
 mod lifecycle;
 mod requests;
 
@@ -11,6 +12,7 @@ use crate::boot::Machine;
 use crate::connection::{Connection, Read, streams::Streams};
 use crate::container::{Container, Process};
 use crate::failure::{Explain, Failure, FailureClass};
+use crate::health::Check;
 use crate::sys;
 use rustix::event::{Timespec, epoll};
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ enum Source {
     Channel(u32),
     Stream(u32),
     Cgroup,
+    ProbeChannel(u32),
+    ProbeOutput,
 }
 
 impl Source {
@@ -38,6 +42,8 @@ impl Source {
             Self::Channel(number) => (2, number),
             Self::Stream(number) => (3, number),
             Self::Cgroup => (4, 0),
+            Self::ProbeChannel(number) => (5, number),
+            Self::ProbeOutput => (6, 0),
         };
         epoll::EventData::new_u64(kind << 32 | u64::from(number))
     }
@@ -49,7 +55,9 @@ impl Source {
             1 => Self::Children,
             2 => Self::Channel(number),
             3 => Self::Stream(number),
-            _ => Self::Cgroup,
+            4 => Self::Cgroup,
+            5 => Self::ProbeChannel(number),
+            _ => Self::ProbeOutput,
         }
     }
 }
@@ -65,6 +73,8 @@ pub(crate) struct Agent {
     streams: Streams,
     processes: BTreeMap<u32, Process>,
     containers: BTreeMap<String, Container>,
+    /// Health checks by the number of their process.
+    checks: BTreeMap<u32, Check>,
     personalized: bool,
     /// The request to shut down, until it is answered.
     shutdown: Option<u32>,
@@ -90,6 +100,7 @@ impl Agent {
             streams: Streams::default(),
             processes: BTreeMap::new(),
             containers: BTreeMap::new(),
+            checks: BTreeMap::new(),
             personalized: false,
             shutdown: None,
         };
@@ -130,7 +141,9 @@ impl Agent {
                 Source::Children => children = true,
                 Source::Channel(number) => self.hear(number),
                 Source::Stream(number) => self.streams.set_ready(number),
-                Source::Cgroup => {}
+                Source::ProbeChannel(number) => self.hear_probe(number),
+                // They are read in every turn.
+                Source::Cgroup | Source::ProbeOutput => {}
             }
         }
         if self.port_ready {
@@ -142,12 +155,13 @@ impl Agent {
         self.streams.feed_all(&mut self.connection);
         let more = self.streams.pump(&mut self.connection);
         self.connection.flush();
+        let check = self.tend_checks().and_then(|wait| Timespec::try_from(wait).ok());
         let retry = self.settle();
         self.connection.flush();
         if more || self.port_ready {
             return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
         }
-        retry
+        [check, retry].into_iter().flatten().min()
     }
 
     fn read_port(&mut self) {
@@ -177,6 +191,7 @@ impl Agent {
     fn host_gone(&mut self) {
         self.connection.clear();
         self.streams.disconnect();
+        self.forget_checks(|_, _| true);
         self.forget_identity();
     }
 

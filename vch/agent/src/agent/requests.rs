@@ -50,6 +50,11 @@ impl Agent {
                 containers.iter().for_each(|id| self.end(id));
                 Ok(None)
             }
+            Request::Health { container, check } => self.health(&container, *check).map(Some),
+            Request::EndHealth { check } => {
+                self.forget_checks(|number, _| number == check);
+                Ok(Some(Reply::Done))
+            }
         }
     }
 
@@ -60,6 +65,7 @@ impl Agent {
         }
         // A connection that ended and began again within one turn is known by this only.
         self.streams.disconnect();
+        self.forget_checks(|_, _| true);
         self.forget_identity();
         let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
         Ok(Reply::Hello(Hello { version: VERSION, kernel, personalized: self.personalized }))

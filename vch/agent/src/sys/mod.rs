@@ -10,6 +10,7 @@ pub(crate) mod fork;
 pub(crate) mod interface;
 pub(crate) mod limits;
 pub(crate) mod mount_attributes;
+pub(crate) mod sessions;
 pub(crate) mod signals;
 pub(crate) mod terminal;
 pub(crate) mod uevent;

@@ -9,6 +9,7 @@ mod defaults;
 mod exec;
 mod failures;
 mod guest;
+mod health;
 mod host;
 mod life;
 mod limits;
