@@ -33,7 +33,9 @@ mod taps;
 mod template;
 mod warm_up;
 
-pub use agent_client::{Channel, Closed, Exit, OutputReader, Process, ProcessHandle, StdinWriter, Streams, WriteError};
+pub use agent_client::{
+    Channel, Closed, Exit, OutputReader, Probes, Process, ProcessHandle, StdinWriter, Streams, WriteError,
+};
 pub use clone::Timings;
 pub use error::SandboxError;
 pub use facts::Facts;

@@ -1,6 +1,6 @@
 //! One container's microVM, from the moment it has its identity to its end.
 
-use crate::agent_client::{Client, Closed, Process, Sent, Streams};
+use crate::agent_client::{Client, Closed, Probes, Process, Sent, Streams};
 use crate::clone::{Idle, Timings, ms};
 use crate::host::Starting;
 use crate::identity::Mac;
@@ -129,6 +129,15 @@ impl Sandbox {
     ) -> Result<Process, SandboxError> {
         let client = &self.shared.client;
         client.started(client.exec(container, process, streams)?).await
+    }
+
+    /// Has the agent check a running container's health, until what comes back is dropped. Its process's number is set
+    /// here; its streams are not used.
+    ///
+    /// # Errors
+    /// The machine is gone, or answers no requests any more.
+    pub fn check_health(&self, container: &str, check: proto::HealthCheck) -> Result<Probes, SandboxError> {
+        self.shared.client.check_health(container, check)
     }
 
     /// Gives the machine a further disk.

@@ -16,6 +16,7 @@
 mod link;
 mod outbox;
 mod output;
+mod probes;
 mod process;
 mod reader;
 mod request;
@@ -26,6 +27,7 @@ mod writer;
 mod tests;
 
 pub use output::{Channel, OutputReader};
+pub use probes::Probes;
 pub use process::{Exit, Process, ProcessHandle, StdinWriter, Streams, WriteError};
 pub(crate) use request::{Numbers, Sent};
 

@@ -4,13 +4,14 @@
 //! of the protocol; one that has been given out but is no longer here is a frame that crossed the end of its subject.
 
 use super::output::{Breach, Channel, Queue};
+use super::probes;
 use super::process::Exit;
 use super::request::Numbers;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tokio::sync::{oneshot, watch};
-use vch_agent_proto::{Event, Failure, Reply};
+use tokio::sync::{mpsc, oneshot, watch};
+use vch_agent_proto::{Event, Failure, MAX_PROBE_OUTPUT, Probe, ProbeOutcome, Reply};
 
 /// What an agent answers.
 pub(super) type Answer = Result<Reply, Failure>;
@@ -27,6 +28,7 @@ pub(super) struct Tables {
     exits: HashMap<u32, watch::Sender<Option<Exit>>>,
     outputs: HashMap<u32, (Channel, Arc<Queue>)>,
     released: HashMap<String, watch::Sender<bool>>,
+    probes: HashMap<u32, mpsc::Sender<Probe>>,
     open: bool,
 }
 
@@ -39,6 +41,7 @@ impl Tables {
             exits: HashMap::new(),
             outputs: HashMap::new(),
             released: HashMap::new(),
+            probes: HashMap::new(),
             open: true,
         }
     }
@@ -115,6 +118,21 @@ impl Tables {
         self.released.get(container).map(watch::Sender::subscribe)
     }
 
+    /// The number of a health check, and where its news will come.
+    pub(super) fn expect_probes(&mut self) -> (u32, mpsc::Receiver<Probe>) {
+        let number = self.numbers.take_process();
+        let (news, receiver) = mpsc::channel(probes::WAITING);
+        if self.open {
+            self.probes.insert(number, news);
+        }
+        (number, receiver)
+    }
+
+    /// Forgets a health check: what still comes of it is dropped.
+    pub(super) fn forget_probes(&mut self, number: u32) {
+        self.probes.remove(&number);
+    }
+
     /// Forgets a process that did not start.
     pub(super) fn forget_process(&mut self, process: u32) {
         self.exits.remove(&process);
@@ -158,6 +176,15 @@ impl Tables {
                     Ok(())
                 }
                 None => Err(Breach::Container),
+            },
+            Event::Probe { check, probe } => match self.probes.get(&check) {
+                Some(news) => {
+                    // See [`probes::WAITING`].
+                    let _ = news.try_send(bounded(probe));
+                    Ok(())
+                }
+                None if self.numbers.was_process(check) => Ok(()),
+                None => Err(Breach::Process(check)),
             },
         }
     }
@@ -204,5 +231,19 @@ impl Tables {
         for released in self.released.values() {
             released.send_replace(true);
         }
+        self.probes.clear();
     }
+}
+
+/// What a guest tells of a probe, cut where it is longer than promised.
+fn bounded(mut probe: Probe) -> Probe {
+    if let Probe::Ended { outcome, output, truncated } = &mut probe {
+        *truncated |= output.len() > MAX_PROBE_OUTPUT;
+        output.truncate(MAX_PROBE_OUTPUT);
+        output.shrink_to_fit();
+        if let ProbeOutcome::Failed(failure) = outcome {
+            failure.message.truncate(crate::cut(&failure.message, FAILURE).len());
+        }
+    }
+    probe
 }

@@ -149,6 +149,18 @@ impl Connection<'_> {
                 });
                 Ok(Reply::Done)
             }
+            Request::Health { container, check } => {
+                if !guest.state().containers.contains_key(&container) {
+                    return Err(failure(FailureClass::NotFound, "no such container"));
+                }
+                guest.state().check = Some((check.process.number, self.frames.clone()));
+                Ok(Reply::Done)
+            }
+            Request::EndHealth { check } => {
+                let mut state = guest.state();
+                state.check = state.check.take().filter(|(number, _)| *number != check);
+                Ok(Reply::Done)
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
-use vch_agent_proto::{Disk, Failure, FailureClass, Identity, Request, Rootfs};
+use vch_agent_proto::{Disk, Event, Failure, FailureClass, Frame, Identity, Kind, Probe, Request, Rootfs};
 use vch_hypervisor::DiskSpec;
 
 /// One guest. Clones share it.
@@ -47,6 +47,8 @@ struct State {
     processes: HashMap<u32, Running>,
     /// First process of each container.
     containers: HashMap<String, u32>,
+    /// The health check, by number, and who is told of it.
+    check: Option<(u32, mpsc::UnboundedSender<Frame>)>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,12 @@ impl Guest {
     /// The identity, once there is one.
     pub fn identity(&self) -> Option<Identity> {
         self.state().identity.clone()
+    }
+
+    /// Tells the host of a probe, if it has asked for a health check: a fake guest runs none by itself.
+    pub fn probe(&self, probe: Probe) -> bool {
+        let Some((check, frames)) = self.state().check.clone() else { return false };
+        Frame::control(Kind::Event, 0, &Event::Probe { check, probe }).is_ok_and(|frame| frames.send(frame).is_ok())
     }
 
     /// Refuses a container whose disks are not there.

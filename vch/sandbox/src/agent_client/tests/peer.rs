@@ -2,7 +2,7 @@
 
 use super::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use vch_agent_proto::{Decoder, Event, Failure, Frame, Kind, MAX_DATA, Reply, Request, Stdio, WINDOW};
+use vch_agent_proto::{Decoder, Event, Failure, Frame, Kind, MAX_DATA, Probe, Reply, Request, Stdio, WINDOW};
 
 #[derive(Default)]
 struct Frames(Decoder);
@@ -74,6 +74,7 @@ async fn a_guest_that_breaks_the_protocol_is_cut_off() {
         ("a second reply", bytes(vec![Frame::control(Kind::Reply, 1, &done).unwrap()])),
         ("an exit of nothing", bytes(vec![event(exit(2))])),
         ("a release of nothing", bytes(vec![event(Event::Released { container: "b".into() })])),
+        ("a probe of nothing", bytes(vec![event(Event::Probe { check: 9, probe: Probe::Begun })])),
         ("a request", bytes(vec![Frame::control(Kind::Request, 1, &Request::Shutdown).unwrap()])),
         ("a frame over its bound", oversized),
         ("an unknown kind", [99u32.to_le_bytes(); 3].concat()),
