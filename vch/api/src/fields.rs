@@ -57,9 +57,7 @@ const FIELDS: &[Field] = table! {
         "StdinOnce"             yes()
         "Env"                   yes()
         "Cmd"                   yes()
-        "Healthcheck"           no("health checks are not run", |c, _| c.healthcheck.as_ref().is_some_and(|h| {
-                                    !matches!(h.test.first().map(String::as_str), None | Some("NONE"))
-                                }))
+        "Healthcheck"           yes()
         "ArgsEscaped"           harmless(WINDOWS)
         "Image"                 yes()
         "Volumes"               no(NO_VOLUMES, |c, _| c.volumes.as_ref().is_some_and(|v| !v.is_empty()))
@@ -71,7 +69,7 @@ const FIELDS: &[Field] = table! {
         "Labels"                yes()
         "StopSignal"            yes()
         "StopTimeout"           yes()
-        "Shell"                 harmless("for builds and health checks in shell form; shown by inspect")
+        "Shell"                 yes("of health checks in shell form; otherwise for builds")
     }
     HostConfig {
         "Binds"                 no(NO_VOLUMES, |_, h| some(&h.binds))

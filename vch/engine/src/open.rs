@@ -4,6 +4,7 @@
 //! containers are marked so.
 
 use crate::container::driver;
+use crate::container::health::Health;
 use crate::container::record::Record;
 use crate::container::state::Status;
 use crate::container::{Container, Verb};
@@ -96,6 +97,7 @@ impl Engine {
                 record.state.pid = 0;
                 record.state.exit_code = UNKNOWN_END;
                 record.state.finished_at = Timestamp::now();
+                record.state.health.iter_mut().for_each(Health::stopped);
                 self.records().put(&id, record.encode()?).await?;
                 tracing::info!(container = %id, "the container's machine ended with the last daemon");
             }

@@ -3,13 +3,14 @@
 use super::{STORAGE_DRIVER, host};
 use crate::version::Version;
 use crate::wire::config::{Config, Healthcheck};
-use crate::wire::inspect::{Container, GraphDriver, MountPoint, State};
+use crate::wire::inspect::{self, Container, GraphDriver, HealthcheckResult, MountPoint, State};
 use crate::wire::list::{Port, Summary, SummaryHost, SummaryNetworks};
 use crate::wire::network::{EndpointSettings, NetworkSettings};
 use crate::wire::{Empty, Words, exec as wire};
 use base64::Engine;
 use base64::engine::general_purpose;
 use std::collections::BTreeMap;
+use vch_engine::container::health::Health;
 use vch_engine::container::spec::{ContainerSpec, Healthcheck as Check};
 use vch_engine::container::state::Status;
 use vch_engine::container::view::{ContainerSummary, ContainerView, ExecView};
@@ -36,6 +37,7 @@ pub(crate) fn container(view: &ContainerView, _version: Version) -> Container {
             error: state.error.clone(),
             started_at: state.started_at.rfc3339_nano(),
             finished_at: state.finished_at.rfc3339_nano(),
+            health: state.health.as_ref().map(health),
         },
         image: view.image_id.clone(),
         resolv_conf_path: file("resolv.conf"),
@@ -66,6 +68,17 @@ pub(crate) fn container(view: &ContainerView, _version: Version) -> Container {
             ..NetworkSettings::default()
         },
     }
+}
+
+/// A container's health.
+fn health(health: &Health) -> inspect::Health {
+    let log = health.log.iter().map(|result| HealthcheckResult {
+        start: result.start.rfc3339_nano(),
+        end: result.end.rfc3339_nano(),
+        exit_code: result.exit_code,
+        output: result.output.clone(),
+    });
+    inspect::Health { status: health.status.word(), failing_streak: health.failing_streak, log: log.collect() }
 }
 
 /// A container in a list.

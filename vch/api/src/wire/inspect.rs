@@ -56,6 +56,27 @@ pub(crate) struct State {
     pub(crate) error: String,
     pub(crate) started_at: String,
     pub(crate) finished_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) health: Option<Health>,
+}
+
+/// `State.Health`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Health {
+    pub(crate) status: &'static str,
+    pub(crate) failing_streak: u32,
+    pub(crate) log: Vec<HealthcheckResult>,
+}
+
+/// One of the last probes.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct HealthcheckResult {
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) exit_code: i32,
+    pub(crate) output: String,
 }
 
 /// `GraphDriver`: null data, as dockerd gives it where images are not kept by a graph driver.

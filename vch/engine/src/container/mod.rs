@@ -8,6 +8,7 @@ pub(crate) mod attach;
 pub(crate) mod detach;
 pub(crate) mod driver;
 pub(crate) mod fit;
+pub mod health;
 pub(crate) mod live;
 pub(crate) mod process_spec;
 pub(crate) mod pump;

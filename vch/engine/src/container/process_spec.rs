@@ -130,6 +130,11 @@ pub(crate) fn exec(record: &Record, exec: &ExecSpec) -> Result<Process> {
     })
 }
 
+/// What a client is told of an exec that the agent refused, in the words that runc's refusal would reach it in.
+pub(crate) fn refused(message: &str) -> String {
+    format!("OCI runtime exec failed: exec failed: unable to start container process: {message}: unknown")
+}
+
 /// The sandbox sets numbers and streams.
 const NOWHERE: Stdio = Stdio::Pipes { stdin: None, stdout: None, stderr: None };
 

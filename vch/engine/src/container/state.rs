@@ -10,6 +10,7 @@
 //!                   Restarting ──▶ Running        any but Running/Paused ──remove──▶ Removing
 //! ```
 
+use super::health::{Health, HealthStatus};
 use crate::timestamp::{Timestamp, human_duration};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,8 @@ pub struct State {
     pub restart_count: u32,
     /// Whether a user stopped it (its restart policy rests until the next start).
     pub manually_stopped: bool,
+    /// Its health, once it has been started with a health check.
+    pub health: Option<Health>,
 }
 
 impl Default for State {
@@ -94,6 +97,7 @@ impl Default for State {
             finished_at: Timestamp::ZERO,
             restart_count: 0,
             manually_stopped: false,
+            health: None,
         }
     }
 }
@@ -104,7 +108,11 @@ impl State {
         let up = || human_duration(now.since(self.started_at));
         let ended = || human_duration(now.since(self.finished_at));
         match self.status {
-            Status::Running => format!("Up {}", up()),
+            Status::Running => match &self.health {
+                None => format!("Up {}", up()),
+                Some(Health { status: HealthStatus::Starting, .. }) => format!("Up {} (health: starting)", up()),
+                Some(health) => format!("Up {} ({})", up(), health.status.word()),
+            },
             Status::Paused => format!("Up {} (Paused)", up()),
             Status::Restarting => format!("Restarting ({}) {} ago", self.exit_code, ended()),
             Status::Removing => "Removal In Progress".into(),

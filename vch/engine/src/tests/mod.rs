@@ -4,6 +4,7 @@ mod adopt;
 mod attach;
 mod exec;
 mod faults;
+mod health;
 mod images;
 mod lifecycle;
 mod logs;

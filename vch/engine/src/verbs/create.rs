@@ -26,11 +26,8 @@ impl Engine {
         let image = self.image_for_container(&request.spec.image, request.platform.as_deref())?;
         let mut spec = request.spec;
         let machine = self.machines().facts();
-        let mut warnings = fit::check(&spec.host.resources, machine.vcpus, u64::from(machine.memory_mib) << 20)?;
+        let warnings = fit::check(&spec.host.resources, machine.vcpus, u64::from(machine.memory_mib) << 20)?;
         inherit(&mut spec, &image.defaults);
-        if spec.healthcheck.as_ref().is_some_and(|check| check.test.first().is_some_and(|kind| kind != "NONE")) {
-            warnings.push("the image's health check is not run yet: the container has no health state".into());
-        }
         if spec.entrypoint.iter().flatten().chain(spec.cmd.iter().flatten()).next().is_none() {
             return Err(Error::invalid("no command specified"));
         }

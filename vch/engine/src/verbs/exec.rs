@@ -157,11 +157,7 @@ fn explain(error: &SandboxError) -> (i32, Error) {
     if failure.class == FailureClass::UnknownUser {
         return (code, Error::system(failure.message.clone()));
     }
-    let text = format!(
-        "OCI runtime exec failed: exec failed: unable to start container process: {}: unknown",
-        failure.message
-    );
-    (code, Error::invalid(text))
+    (code, Error::invalid(process_spec::refused(&failure.message)))
 }
 
 /// Moves an exec's output and notes its end, before the client's stream ends: clients inspect once, right after.

@@ -142,7 +142,7 @@ impl<'a> Wanted<'a> {
             && self.before.as_ref().is_none_or(|(time, id)| record.created < *time && record.id != *id)
             && self.since.as_ref().is_none_or(|(time, id)| record.created > *time && record.id != *id)
             && self.ancestors.as_ref().is_none_or(|ids| ids.contains(&record.image_id))
-            && filters.exact("health", "none")
+            && filters.exact("health", state.health.as_ref().map_or("none", |health| health.status.word()))
             && filters.exact("network", network)
             && self.task.is_none_or(|task| !task)
             && (!filters.has("isolation") || filters.matches("isolation", &host.isolation))

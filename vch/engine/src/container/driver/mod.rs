@@ -4,8 +4,10 @@
 //! Promises: a change is on disk before its verb is answered; a failed start leaves no machine; every end of the machine,
 //! whatever its cause, becomes an end of the container.
 
+mod health;
 mod verbs;
 
+use super::health::Health;
 use super::live::Live;
 use super::record::Record;
 use super::state::Status;
@@ -45,6 +47,7 @@ pub(crate) struct Driver {
     published: watch::Sender<Published>,
     commands: mpsc::Receiver<Command>,
     run: Option<Run>,
+    health: Option<health::Watch>,
     restart: supervisor::Restart,
     removed: bool,
 }
@@ -70,6 +73,7 @@ pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Con
         published,
         commands: receiver,
         run: None,
+        health: None,
         restart: Default::default(),
         removed: false,
     };
@@ -86,6 +90,7 @@ impl Driver {
                 () = closed.cancelled() => return,
                 exit = ended(self.run.as_ref().map(|run| run.live.process.clone())) => self.on_exit(exit).await,
                 () = self.restart.due() => self.on_restart_due().await,
+                news = health::news(self.health.as_mut()) => self.on_probe(news),
                 command = self.commands.recv() => match command {
                     Some(Command { verb, done }) => {
                         let outcome = self.on(verb).await;
@@ -170,6 +175,7 @@ impl Driver {
             Ok(run) => {
                 let pid = run.live.sandbox.pid().unwrap_or(0);
                 let live = run.live.clone();
+                let checked = super::health::command(&self.record().spec).is_some();
                 let running = |record: &mut Record| {
                     let restarts = if again { record.state.restart_count + 1 } else { 0 };
                     record.state = super::state::State {
@@ -178,12 +184,14 @@ impl Driver {
                         started_at: Timestamp::now(),
                         finished_at: record.state.finished_at,
                         restart_count: restarts,
+                        health: checked.then(|| Health::starting(record.state.health.take())),
                         ..Default::default()
                     };
                 };
                 self.run = Some(run);
                 self.note(running, |now| now.live = Some(live)).await;
                 self.tell("start", []);
+                self.watch_health();
                 Ok(())
             }
             Err(failed) => {
@@ -208,6 +216,7 @@ impl Driver {
         let Some(run) = self.run.take() else { return };
         let Run { live, pump, .. } = run;
         let ended = Ended::of(exit);
+        self.unwatch_health();
         drain(pump, &live).await;
         self.container.attachments.end_run();
         self.container.log.send_modify(|progress| progress.writing = false);
@@ -221,6 +230,7 @@ impl Driver {
             record.state.oom_killed = ended.oom_killed;
             record.state.error = ended.error.clone();
             record.state.finished_at = Timestamp::now();
+            record.state.health.iter_mut().for_each(Health::stopped);
         };
         if ended.oom_killed {
             self.tell("oom", []);

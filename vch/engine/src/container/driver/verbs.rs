@@ -1,6 +1,8 @@
 //! The owner's verbs beside start: signals, pause, removal, the daemon's own end.
 
 use super::Driver;
+use crate::container::health::Health;
+use crate::container::record::Record;
 use crate::container::state::Status;
 use crate::error::{Error, Result};
 use crate::supervisor;
@@ -23,6 +25,7 @@ impl Driver {
         if record.state.status == Status::Paused {
             live.sandbox.resume().await.map_err(|e| Error::chain("let the container go on", &e))?;
             self.note(|record| record.state.status = Status::Running, |_| {}).await;
+            self.watch_health();
         }
         match live.process.signal(signal).await {
             Ok(()) => Ok(()),
@@ -41,8 +44,16 @@ impl Driver {
         match (self.live(), record.state.status) {
             (Some(_), Status::Paused) => Err(Error::conflict(format!("container {} is already paused", record.id))),
             (Some(live), _) => {
-                live.sandbox.pause().await.map_err(|e| Error::chain("pause the container", &e))?;
-                self.change(|record| record.state.status = Status::Paused).await?;
+                self.unwatch_health();
+                if let Err(error) = live.sandbox.pause().await {
+                    self.watch_health();
+                    return Err(Error::chain("pause the container", &error));
+                }
+                let paused = |record: &mut Record| {
+                    record.state.status = Status::Paused;
+                    record.state.health.iter_mut().for_each(Health::stopped);
+                };
+                self.change(paused).await?;
                 self.tell("pause", []);
                 Ok(())
             }
@@ -56,6 +67,7 @@ impl Driver {
             Some(live) if record.state.status == Status::Paused => {
                 live.sandbox.resume().await.map_err(|e| Error::chain("unpause the container", &e))?;
                 self.change(|record| record.state.status = Status::Running).await?;
+                self.watch_health();
                 self.tell("unpause", []);
                 Ok(())
             }
