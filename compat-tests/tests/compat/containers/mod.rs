@@ -6,6 +6,7 @@ mod create;
 mod detach;
 mod events;
 mod exec;
+mod health;
 mod inspect;
 mod kill;
 mod list;
@@ -29,6 +30,7 @@ pub(crate) fn tests() -> Vec<Test> {
         detach::tests(),
         events::tests(),
         exec::tests(),
+        health::tests(),
         inspect::tests(),
         kill::tests(),
         list::tests(),
