@@ -9,7 +9,7 @@ use vch_engine::engine::Engine;
 use vch_engine::events::Event;
 use vch_engine::filters::Filters;
 use vch_engine::image::view::{
-    Credentials, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress, Pull, Removed,
+    Credentials, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress, Pull, Push, Removed,
 };
 use vch_engine::info::Info;
 use vch_engine::requests::{
@@ -84,6 +84,7 @@ calls! {
     exec_inspect(id: &str) -> ExecView;
     exec_resize(id: &str, rows: u16, columns: u16) -> ();
     pull(request: Pull) -> Messages;
+    push(request: Push) -> Messages;
     load(quiet: bool, platform: Option<String>, body: Upload) -> Messages;
     save(names: Vec<String>, platform: Option<String>) -> Download;
     import(request: Import, body: Upload) -> Messages;

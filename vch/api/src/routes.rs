@@ -99,7 +99,7 @@ const ROUTES: &[Route] = table! {
     GET    "/images/{name}/history"       done(images::history)              ""
     POST   "/images/{name}/tag"           done(images::tag)                  ""
     DELETE "/images/{name}"               done(images::remove)               "platforms is refused"
-    POST   "/images/{name}/push"          missing(LATER)                     ""
+    POST   "/images/{name}/push"          done(images::push)                 "streamed"
     GET    "/images/{name}/get"           done(images::save_one)             "docker-archive and OCI layout in one"
     GET    "/images/get"                  done(images::save_several)         "as above"
     GET    "/images/search"               missing(LATER)                     ""

@@ -5,6 +5,7 @@ mod inspect;
 mod list;
 mod prune;
 mod pull;
+mod push;
 mod registry_auth;
 mod remove;
 mod save;
@@ -20,6 +21,7 @@ pub(crate) fn tests() -> Vec<Test> {
         list::tests(),
         prune::tests(),
         pull::tests(),
+        push::tests(),
         registry_auth::tests(),
         remove::tests(),
         save::tests(),

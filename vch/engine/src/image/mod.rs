@@ -10,6 +10,7 @@ mod login;
 pub(crate) mod prepare;
 mod prune;
 mod pull;
+mod push;
 mod remove;
 mod save;
 mod tag;
