@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vch-agent", &["vch-agent-proto"]),
     ("vch-images", &[]),
     ("vch-compat-tests", &[]),
+    ("vch-fuzz", &["vch-agent-proto", "vch-api", "vch-engine", "vch-images", "vch-sandbox"]),
 ];
 
 /// Further arrows, each with its reason.

@@ -10,11 +10,13 @@
 mod connection;
 mod container;
 mod guests;
+mod hostile;
 mod program;
 mod streams;
 
 pub use container::{container, process};
 pub use guests::{Guests, host, settings};
+pub use hostile::hostile_guest;
 pub use program::{End, Proc, Program, Programs};
 pub use streams::{Input, Output};
 
