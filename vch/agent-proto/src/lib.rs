@@ -7,12 +7,14 @@
 //! Invariant: this crate does no I/O and depends on nothing of ours. Whatever bytes come in, decoding returns an error
 //! and never panics or allocates more than the bounds below.
 
+pub mod files;
 pub mod frame;
 pub mod health;
 pub mod message;
 pub mod process;
 pub mod run;
 
+pub use files::{ChangeKind, FileAnswer, FileChange, FileFailure, FileFailureClass, FileWork, PathStat};
 pub use frame::{Decoder, Frame, FrameError, Header, Kind};
 pub use health::{HealthCheck, MAX_PROBE_OUTPUT, Probe, ProbeOutcome};
 pub use message::{Event, Failure, FailureClass, Hello, Identity, Reply, Request};

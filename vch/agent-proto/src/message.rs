@@ -5,7 +5,7 @@
 //! process ends, the agent sends `Exited`, then unmounts its file systems and sends `Released`. A machine that is warmed
 //! before it is cloned or pooled goes `Personalize`, `Run`, …, `Released`, `Anonymize`, and starts again at `Personalize`.
 
-use crate::{Container, ExitStatus, HealthCheck, Probe, Process, WindowSize};
+use crate::{Container, ExitStatus, FileWork, HealthCheck, Probe, Process, Stdio, WindowSize};
 use serde::{Deserialize, Serialize};
 
 /// What the host asks of the agent. Requests may be sent without waiting for earlier replies; the agent takes them in order.
@@ -63,6 +63,35 @@ pub enum Request {
     EndHealth {
         /// The number of the check's process.
         check: u32,
+    },
+    /// Works on the files of a container that is there, by a process of the agent's own. Answered by
+    /// [`Reply::Started`]; the process is seen and touched as any other.
+    Files {
+        /// The container's ID.
+        container: String,
+        /// The process's number.
+        process: u32,
+        /// Its streams; pipes only.
+        stdio: Stdio,
+        /// What it does.
+        work: Box<FileWork>,
+    },
+    /// Mounts the file systems of a container that does not run, works on its files, and lets go of them: what
+    /// [`Request::Run`] is with the work in the place of the first process, whose number and streams are in `container`.
+    /// Answered by [`Reply::Started`].
+    FilesAtRest {
+        /// The container; its namespaces, limits and mounts play no part.
+        container: Box<Container>,
+        /// What is done.
+        work: Box<FileWork>,
+    },
+    /// Stops every process of a container, or lets them go on (`cgroup.freeze`). Answered by [`Reply::Done`] when they
+    /// stand still.
+    Freeze {
+        /// The container's ID.
+        container: String,
+        /// Whether they stand still from now on.
+        frozen: bool,
     },
 }
 
