@@ -6,6 +6,7 @@
 //!        ├─ connection ── frames, byte streams with credit
 //!        ├─ container ─── cgroup, fork, root file system, mounts, devices, program (the child's side)
 //!        ├─ health ────── when a container's next probe is due, what becomes of one
+//!        ├─ files ─────── work on a container's files, in a child of its own
 //!        └─ disks ─────── LUNs found before a container, given back after it
 //! ```
 //! The same program is a container's `docker-init` where `--init` asks for one (see [`init`]).
@@ -18,6 +19,7 @@ mod connection;
 mod container;
 mod disks;
 mod failure;
+mod files;
 mod health;
 mod identity;
 mod init;

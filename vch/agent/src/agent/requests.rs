@@ -7,7 +7,7 @@ use crate::{boot, identity, sys};
 use rustix::event::epoll::EventFlags;
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::os::fd::AsFd;
-use vch_agent_proto::{Frame, Hello, Reply, Request, VERSION, WindowSize};
+use vch_agent_proto::{FileWork, Frame, Hello, Reply, Request, Stdio, VERSION, WindowSize};
 
 impl Agent {
     /// Takes a request frame; answers now, or later where the answer hangs on a child.
@@ -44,6 +44,14 @@ impl Agent {
             Request::Exec { container, process } => self.exec(number, container, &process).map(|()| None),
             Request::Signal { process, signal } => self.signal(process, signal).map(Some),
             Request::Resize { process, size } => self.resize(process, size).map(Some),
+            Request::Files { container, process, stdio, work } => {
+                self.files(number, &container, process, &stdio, &work).map(|()| None)
+            }
+            Request::FilesAtRest { container, work } => self.files_at_rest(number, &container, &work).map(|()| None),
+            Request::Freeze { container, frozen } => {
+                self.containers.get(&container).ok_or_else(|| not_running(&container))?.cgroup.freeze(frozen)?;
+                Ok(Some(Reply::Done))
+            }
             Request::Shutdown => {
                 self.shutdown = Some(number);
                 let containers: Vec<String> = self.containers.keys().cloned().collect();
@@ -81,17 +89,7 @@ impl Agent {
     }
 
     fn run(&mut self, request: u32, wanted: &vch_agent_proto::Container) -> Result<(), Failure> {
-        if !self.personalized {
-            let message = "the machine still has its template's identity: Personalize comes before Run";
-            return Err(failure(FailureClass::Sequence, message));
-        }
-        if self.shutdown.is_some() {
-            return Err(failure(FailureClass::Sequence, "the machine is being shut down"));
-        }
-        if self.containers.contains_key(&wanted.id) {
-            return Err(failure(FailureClass::Sequence, format!("container {} is there already", wanted.id)));
-        }
-        self.check_numbers(&wanted.process)?;
+        self.admit(wanted)?;
         let cgroup = container::cgroup::Cgroup::create(self.machine.cgroups.as_fd(), &wanted.id)?;
         let stdio = stdio::Ends::open(&wanted.process.stdio)?;
         let started = match container::start::run(&self.machine, wanted, &cgroup, stdio.child) {
@@ -106,24 +104,69 @@ impl Agent {
             self.machine.network = None;
         }
         self.containers.insert(wanted.id.clone(), Container::new(wanted, cgroup, started.mounts));
-        self.started(request, &wanted.id, &wanted.process, started.process, stdio.agent)
+        let process = &wanted.process;
+        self.started(request, &wanted.id, process.number, &process.stdio, started.process, stdio.agent)
+    }
+
+    fn files_at_rest(
+        &mut self,
+        request: u32,
+        wanted: &vch_agent_proto::Container,
+        work: &FileWork,
+    ) -> Result<(), Failure> {
+        self.admit(wanted)?;
+        let cgroup = container::cgroup::Cgroup::create(self.machine.cgroups.as_fd(), &wanted.id)?;
+        let process = &wanted.process;
+        let stdio = stdio::Ends::open(&process.stdio)?;
+        let started = match container::start::files_at_rest(wanted, work, stdio.child) {
+            Ok(started) => started,
+            Err(failure) => {
+                cgroup.remove();
+                return Err(failure);
+            }
+        };
+        self.containers.insert(wanted.id.clone(), Container::new(wanted, cgroup, started.mounts));
+        self.started(request, &wanted.id, process.number, &process.stdio, started.process, stdio.agent)
+    }
+
+    fn files(&mut self, request: u32, id: &str, process: u32, stdio: &Stdio, work: &FileWork) -> Result<(), Failure> {
+        self.check_numbers(process, stdio)?;
+        let container = self.containers.get(id).filter(|container| !container.ending).ok_or_else(|| not_running(id))?;
+        let ends = stdio::Ends::open(stdio)?;
+        let started = container::start::files(container, work, ends.child)?;
+        self.started(request, id, process, stdio, started, ends.agent)
+    }
+
+    /// Whether a container can begin.
+    fn admit(&self, wanted: &vch_agent_proto::Container) -> Result<(), Failure> {
+        if !self.personalized {
+            let message = "the machine still has its template's identity: Personalize comes before Run";
+            return Err(failure(FailureClass::Sequence, message));
+        }
+        if self.shutdown.is_some() {
+            return Err(failure(FailureClass::Sequence, "the machine is being shut down"));
+        }
+        if self.containers.contains_key(&wanted.id) {
+            return Err(failure(FailureClass::Sequence, format!("container {} is there already", wanted.id)));
+        }
+        self.check_numbers(wanted.process.number, &wanted.process.stdio)
     }
 
     fn exec(&mut self, request: u32, id: String, process: &vch_agent_proto::Process) -> Result<(), Failure> {
-        self.check_numbers(process)?;
-        let not_running = || failure(FailureClass::NotFound, format!("container {id} is not running"));
-        let container = self.containers.get(&id).filter(|container| !container.ending).ok_or_else(not_running)?;
-        let first = self.processes.get(&container.first).filter(|p| p.is_running()).ok_or_else(not_running)?;
+        self.check_numbers(process.number, &process.stdio)?;
+        let gone = || not_running(&id);
+        let container = self.containers.get(&id).filter(|container| !container.ending).ok_or_else(gone)?;
+        let first = self.processes.get(&container.first).filter(|p| p.is_running()).ok_or_else(gone)?;
         let stdio = stdio::Ends::open(&process.stdio)?;
         let started = container::start::exec(&self.machine, container, first, process, stdio.child)?;
-        self.started(request, &id, process, started, stdio.agent)
+        self.started(request, &id, process.number, &process.stdio, started, stdio.agent)
     }
 
-    fn check_numbers(&self, process: &vch_agent_proto::Process) -> Result<(), Failure> {
-        if self.processes.contains_key(&process.number) {
-            return Err(failure(FailureClass::Sequence, format!("process {} is there already", process.number)));
+    fn check_numbers(&self, process: u32, stdio: &Stdio) -> Result<(), Failure> {
+        if self.processes.contains_key(&process) {
+            return Err(failure(FailureClass::Sequence, format!("process {process} is there already")));
         }
-        match stdio::numbers(&process.stdio).into_iter().find(|&stream| self.streams.contains(stream)) {
+        match stdio::numbers(stdio).into_iter().find(|&stream| self.streams.contains(stream)) {
             Some(stream) => Err(failure(FailureClass::Sequence, format!("stream {stream} is there already"))),
             None => Ok(()),
         }
@@ -134,26 +177,27 @@ impl Agent {
         &mut self,
         request: u32,
         id: &str,
-        process: &vch_agent_proto::Process,
+        number: u32,
+        stdio: &Stdio,
         started: container::start::Started,
-        stdio: stdio::AgentEnds,
+        ends: stdio::AgentEnds,
     ) -> Result<(), Failure> {
         let oom_kills = self.containers.get(id).map_or(0, |container| container.cgroup.oom_kills());
-        let first = self.containers.get(id).is_some_and(|container| container.first == process.number);
-        let streams = stdio::numbers(&process.stdio);
-        stdio.register(&mut self.streams);
+        let first = self.containers.get(id).is_some_and(|container| container.first == number);
+        let streams = stdio::numbers(stdio);
+        ends.register(&mut self.streams);
         for &stream in &streams {
             self.watch_stream(stream)?;
         }
-        self.watch(started.channel.as_fd(), Source::Channel(process.number), EventFlags::IN)?;
+        self.watch(started.channel.as_fd(), Source::Channel(number), EventFlags::IN)?;
         self.processes.insert(
-            process.number,
+            number,
             Process {
                 container: id.to_owned(),
                 pid: started.pid,
                 pidfd: started.pidfd,
                 phase: Phase::Starting { channel: started.channel, request, ready: false },
-                stdio: process.stdio.clone(),
+                stdio: stdio.clone(),
                 terminal: None,
                 oom_kills_before: if first { 0 } else { oom_kills },
             },
@@ -191,6 +235,10 @@ impl Agent {
     fn running(&self, number: u32) -> Result<&Process, Failure> {
         self.processes.get(&number).filter(|process| process.is_running()).ok_or_else(|| no_process(number))
     }
+}
+
+fn not_running(container: &str) -> Failure {
+    failure(FailureClass::NotFound, format!("container {container} is not running"))
 }
 
 fn no_process(number: u32) -> Failure {

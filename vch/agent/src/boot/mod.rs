@@ -115,10 +115,10 @@ fn stage() -> Result<(), Failure> {
     for name in (0..MAX_LAYERS).map(|n| n.to_string()).chain(["b", "s", "r", "f"].map(String::from)) {
         make_directory(&format!("{STAGE}/{name}"));
     }
-    for name in ["dev", "proc", "sys", "etc"] {
+    for name in ["dev", "dev/pts", "dev/shm", "proc", "sys", "etc"] {
         make_directory(&format!("{STAGE}/b/{name}"));
     }
-    for name in [".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf"] {
+    for name in [".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf"] {
         let path = format!("{STAGE}/b/{name}");
         fs::open(&path, OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o755))
             .explain(FailureClass::Internal, |why| format!("make {path}: {why}"))?;

@@ -9,7 +9,13 @@ use crate::sys::bpf;
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 use vch_agent_proto::Limits;
+
+/// How long processes may take to stand still. Nothing else is done meanwhile; mostly it is a matter of microseconds.
+const FREEZE: Duration = Duration::from_secs(5);
+/// How often it is looked whether they do.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// A cgroup that holds one container's processes.
 pub(crate) struct Cgroup {
@@ -71,6 +77,31 @@ impl Cgroup {
         if let Err(error) = write(self.directory.as_fd(), "cgroup.kill", "1") {
             report(&format!("the processes of container {}: {error}", self.name));
         }
+    }
+
+    /// Stops every process in it and below, or lets them go on, and waits until they stand still: that takes as long as
+    /// the longest system call under way that cannot be interrupted, and here [`FREEZE`] at most.
+    ///
+    /// # Errors
+    /// It takes longer (they go on then), or the kernel refuses.
+    pub(crate) fn freeze(&self, frozen: bool) -> Result<(), Failure> {
+        let set = |value: &str| {
+            write(self.directory.as_fd(), "cgroup.freeze", value)
+                .explain(FailureClass::Setting, |why| format!("write {value} to cgroup.freeze: {why}"))
+        };
+        set(if frozen { "1" } else { "0" })?;
+        let until = Instant::now() + FREEZE;
+        while frozen && !self.read("cgroup.events").is_some_and(|text| text.lines().any(|line| line == "frozen 1")) {
+            if Instant::now() > until {
+                set("0")?;
+                return Err(failure(
+                    FailureClass::Setting,
+                    format!("a process does not stand still within {FREEZE:?}"),
+                ));
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
     }
 
     /// The first cgroup below that can hold processes.

@@ -2,7 +2,8 @@
 //!
 //! The agent's side: [`start`] forks, [`channel`] hears from the child, [`cgroup`] holds and ends the processes, [`stdio`]
 //! makes the streams' ends. The child's side, in order: [`setup`] (namespaces, [`rootfs`], [`mounts`], [`devices`],
-//! [`files`]), then [`program`] ([`user`], credentials, execve). [`join`] is the child's side of an exec.
+//! [`files`]), then [`program`] ([`user`], credentials, execve). [`join`] is the child's side of an exec, [`view`] that
+//! of work on files.
 //!
 //! Invariant: after the child has pivoted into the container's root, the machine's file system is out of its reach, so no
 //! link in an image can lead there; what it still needs of the machine it holds as descriptors.
@@ -17,17 +18,18 @@ mod files;
 mod join;
 mod mounts;
 mod program;
-mod rootfs;
-mod setup;
+pub(crate) mod rootfs;
+pub(crate) mod setup;
 pub(crate) mod start;
 pub(crate) mod stdio;
 mod tmpfs;
-mod user;
+pub(crate) mod user;
+pub(crate) mod view;
 
 use crate::failure::Failure;
 use rustix::process::Pid;
 use std::os::fd::OwnedFd;
-use vch_agent_proto::{Disk, Stdio};
+use vch_agent_proto::{Disk, Rootfs, Stdio};
 
 /// A container that is starting, running or ending.
 pub(crate) struct Container {
@@ -37,6 +39,10 @@ pub(crate) struct Container {
     pub(crate) mounts: Option<OwnedFd>,
     /// The disks to give back.
     pub(crate) disks: Vec<Disk>,
+    /// Its root file system.
+    pub(crate) rootfs: Rootfs,
+    /// Paths of the files that are laid over its root file system.
+    pub(crate) laid: Vec<String>,
     /// The number of its first process.
     pub(crate) first: u32,
     /// What is left of it is being killed.
@@ -55,6 +61,8 @@ impl Container {
             cgroup,
             mounts: Some(mounts),
             disks,
+            rootfs: wanted.rootfs.clone(),
+            laid: wanted.files.iter().map(|file| file.path.clone()).collect(),
             first: wanted.process.number,
             ending: false,
             looks: 0,

@@ -15,11 +15,51 @@ use vch_agent_proto::Rootfs;
 /// The scratch disk needs no initialised inode tables; left alone, the kernel would write them all in the background.
 const SCRATCH_OPTIONS: &std::ffi::CStr = c"noinit_itable";
 
+/// The container's changes, below [`STAGE`].
+pub(crate) const UPPER: &str = "s/upper";
+
 /// Mounts the layers, the scratch disk and the overlay on [`STAGE`]`/r`.
 ///
 /// # Errors
 /// A disk does not appear or cannot be mounted.
 pub(crate) fn assemble(rootfs: &Rootfs) -> Result<(), Failure> {
+    let mut layers = mount_disks(rootfs)?;
+    make_upper(layers.last().map_or("b", String::as_str))
+        .explain(FailureClass::Mount, |why| format!("make the container's writable layer: {why}"))?;
+    // Names are short and relative: all options together must fit one page.
+    layers.reverse();
+    let options = format!(
+        "lowerdir={},upperdir={UPPER},workdir=s/work,index=off,redirect_dir=off,metacopy=off",
+        layers.join(":")
+    );
+    let options = CString::new(options).map_err(|_| failure(FailureClass::Mount, "overlay options have a NUL"))?;
+    mount("overlay", "r", "overlay", MountFlags::empty(), options.as_c_str())
+        .explain(FailureClass::Mount, |why| format!("mount the overlay of {} layers: {why}", rootfs.layers))
+}
+
+/// Joins layers, the lowest first, without anything above them; returns the folder.
+///
+/// # Errors
+/// The kernel refuses.
+pub(crate) fn mount_image(mut layers: Vec<String>) -> Result<String, Failure> {
+    // An overlay has two layers or more.
+    if layers.len() < 2 {
+        return Ok(layers.pop().unwrap_or_else(|| "b".to_owned()));
+    }
+    layers.reverse();
+    let options = CString::new(format!("lowerdir={}", layers.join(":")))
+        .map_err(|_| failure(FailureClass::Mount, "overlay options have a NUL"))?;
+    mount("overlay", "r", "overlay", MountFlags::RDONLY, options.as_c_str())
+        .explain(FailureClass::Mount, |why| format!("mount the image's layers: {why}"))?;
+    Ok("r".to_owned())
+}
+
+/// Mounts the layers and the scratch disk, each on its own, and enters [`STAGE`]. Returns the layers' folders there, the
+/// lowest (the base layer) first; what the container changed is in [`UPPER`], where it ever started.
+///
+/// # Errors
+/// A disk does not appear or cannot be mounted.
+pub(crate) fn mount_disks(rootfs: &Rootfs) -> Result<Vec<String>, Failure> {
     if rootfs.layers > MAX_LAYERS {
         let message = format!("{} layers exceed the {MAX_LAYERS} that a container can have", rootfs.layers);
         return Err(failure(FailureClass::Mount, message));
@@ -43,17 +83,7 @@ pub(crate) fn assemble(rootfs: &Rootfs) -> Result<(), Failure> {
     if let Some(disk) = names.last() {
         attach(&format!("/dev/{disk}"), "s", "ext4", MountFlags::empty(), Some(SCRATCH_OPTIONS))?;
     }
-    make_upper(layers.last().map_or("b", String::as_str))
-        .explain(FailureClass::Mount, |why| format!("make the container's writable layer: {why}"))?;
-    // Names are short and relative: all options together must fit one page.
-    layers.reverse();
-    let options = format!(
-        "lowerdir={},upperdir=s/upper,workdir=s/work,index=off,redirect_dir=off,metacopy=off",
-        layers.join(":")
-    );
-    let options = CString::new(options).map_err(|_| failure(FailureClass::Mount, "overlay options have a NUL"))?;
-    mount("overlay", "r", "overlay", MountFlags::empty(), options.as_c_str())
-        .explain(FailureClass::Mount, |why| format!("mount the overlay of {} layers: {why}", rootfs.layers))
+    Ok(layers)
 }
 
 fn attach(
@@ -73,14 +103,14 @@ fn make_upper(top: &str) -> Result<(), Errno> {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error),
     }
-    match mkdir("s/upper", Mode::from_raw_mode(0o755)) {
+    match mkdir(UPPER, Mode::from_raw_mode(0o755)) {
         Ok(()) => {}
         Err(Errno::EXIST) => return Ok(()),
         Err(error) => return Err(error),
     }
     let root = stat(top)?;
-    chown("s/upper", Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
-    chmod("s/upper", Mode::from_raw_mode(root.st_mode & 0o7777))
+    chown(UPPER, Some(Uid::from_raw(root.st_uid)), Some(Gid::from_raw(root.st_gid)))?;
+    chmod(UPPER, Mode::from_raw_mode(root.st_mode & 0o7777))
 }
 
 /// Makes [`STAGE`]`/r` the root, and lets go of the machine's.

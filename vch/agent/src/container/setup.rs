@@ -93,7 +93,7 @@ fn join_network(machine: &Machine) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The out-of-memory score is refused.
-pub(super) fn prepare(oom_score_adj: i32) -> Result<(), Failure> {
+pub(crate) fn prepare(oom_score_adj: i32) -> Result<(), Failure> {
     signals::reset();
     rustix::process::umask(Mode::from_raw_mode(0o022));
     exec::hide().explain(FailureClass::Internal, |why| format!("hide the starting process: {why}"))?;
@@ -140,6 +140,6 @@ fn make_working_directory(cwd: &str) -> Result<(), Failure> {
 ///
 /// # Errors
 /// The agent does not listen.
-pub(super) fn ready(channel: &OwnedFd) -> Result<(), Failure> {
+pub(crate) fn ready(channel: &OwnedFd) -> Result<(), Failure> {
     channel::send_ready(channel.as_fd()).explain(FailureClass::Internal, |why| format!("tell the agent: {why}"))
 }

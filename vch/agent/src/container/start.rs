@@ -3,14 +3,15 @@
 use super::{channel, join, setup, stdio::ChildEnds};
 use crate::boot::{self, Machine};
 use crate::container::cgroup::Cgroup;
-use crate::failure::{Explain, Failure, FailureClass, report};
+use crate::failure::{Explain, Failure, FailureClass, failure, report};
+use crate::files::{self, Place};
 use crate::sys::fork::{self, Forked, namespace};
 use crate::sys::signals;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::Pid;
 use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
-use vch_agent_proto::{Container, Namespaces, Process};
+use vch_agent_proto::{Container, FileWork, Namespaces, Process};
 
 /// A child that is on its way.
 pub(crate) struct Started {
@@ -40,9 +41,38 @@ pub(crate) fn run(
     cgroup: &Cgroup,
     stdio: ChildEnds,
 ) -> Result<StartedContainer, Failure> {
-    let process = fork_child(namespaces(container.namespaces), cgroup, |channel| {
+    let process = fork_child(namespaces(container.namespaces), Some(cgroup), |channel| {
         setup::run(machine, container, cgroup, stdio, channel)
     })?;
+    with_mounts(process)
+}
+
+/// Forks work on the files of a container that does not run, in the place of its first process.
+///
+/// # Errors
+/// The fork fails; later failures come over the channel.
+pub(crate) fn files_at_rest(
+    container: &Container,
+    work: &FileWork,
+    stdio: ChildEnds,
+) -> Result<StartedContainer, Failure> {
+    let place = Place::AtRest(container);
+    with_mounts(fork_child(namespace::MOUNT, None, |channel| files::run(&place, work, stdio, channel))?)
+}
+
+/// Forks work on the files of a container that is there.
+///
+/// # Errors
+/// The container is going; the fork fails; later failures come over the channel.
+pub(crate) fn files(container: &super::Container, work: &FileWork, stdio: ChildEnds) -> Result<Started, Failure> {
+    let Some(mounts) = &container.mounts else {
+        return Err(failure(FailureClass::NotFound, "the container is going"));
+    };
+    let place = Place::Running { mounts, laid: &container.laid, rootfs: &container.rootfs };
+    fork_child(namespace::MOUNT, None, |channel| files::run(&place, work, stdio, channel))
+}
+
+fn with_mounts(process: Started) -> Result<StartedContainer, Failure> {
     let path = format!("/proc/{}/ns/mnt", process.pid.as_raw_nonzero());
     match open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         Ok(mounts) => Ok(StartedContainer { process, mounts }),
@@ -69,7 +99,8 @@ pub(crate) fn exec(
     // a second fork, and the process is the agent's own child.
     fork::join(first.pidfd.as_fd(), namespace::PID)
         .explain(FailureClass::NotFound, |why| format!("enter the container's process namespace: {why}"))?;
-    let started = fork_child(0, &container.cgroup, |channel| join::run(first.pidfd.as_fd(), process, stdio, channel));
+    let started =
+        fork_child(0, Some(&container.cgroup), |channel| join::run(first.pidfd.as_fd(), process, stdio, channel));
     if let Err(error) = fork::join(machine.pid_namespace.as_fd(), namespace::PID) {
         // Whatever would be forked next would land in a container.
         report(&format!("the machine's process namespace cannot be entered again: {error}"));
@@ -80,18 +111,18 @@ pub(crate) fn exec(
 
 fn fork_child(
     namespaces: u64,
-    cgroup: &Cgroup,
+    cgroup: Option<&Cgroup>,
     child: impl FnOnce(&OwnedFd) -> Result<Infallible, Failure>,
 ) -> Result<Started, Failure> {
     let internal = |what: &'static str| move |why: &str| format!("{what}: {why}");
     let (agent_end, child_end) = channel::open().explain(FailureClass::Internal, internal("make a channel"))?;
-    let forked = match fork::fork(namespaces, Some(cgroup.directory())) {
+    let forked = match (fork::fork(namespaces, cgroup.map(Cgroup::directory)), cgroup) {
         // A container that made cgroups below its own can hold no process in it; it has moved its own below as well.
-        Err(rustix::io::Errno::BUSY | rustix::io::Errno::OPNOTSUPP) => {
+        (Err(rustix::io::Errno::BUSY | rustix::io::Errno::OPNOTSUPP), Some(cgroup)) => {
             let below = cgroup.leaf()?;
             fork::fork(namespaces, Some(below.as_fd()))
         }
-        forked => forked,
+        (forked, _) => forked,
     };
     match forked.explain(FailureClass::Internal, internal("fork"))? {
         Forked::Parent { pid, pidfd } => Ok(Started { pid, pidfd, channel: agent_end }),
