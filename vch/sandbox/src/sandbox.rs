@@ -1,8 +1,8 @@
 //! One container's microVM, from the moment it has its identity to its end.
 
-use crate::agent_client::{Client, Closed, Probes, Process, Sent, Streams};
+use crate::agent_client::{Client, Closed, Probes, Process, Sent, Starting, Streams};
 use crate::clone::{Idle, Timings, ms};
-use crate::host::Starting;
+use crate::host;
 use crate::identity::Mac;
 use crate::life::Life;
 use crate::{MachineExit, SandboxError};
@@ -14,6 +14,9 @@ use vch_hypervisor::DiskSpec;
 
 /// How long the guest may take to let go of a container's disks.
 const RELEASE: Duration = Duration::from_secs(30);
+
+/// How long the guest may take to have a container stand still; the agent gives up far earlier.
+const FREEZE: Duration = Duration::from_secs(30);
 
 /// How long the guest may take to end everything in order.
 const SHUTDOWN: Duration = Duration::from_secs(20);
@@ -34,7 +37,7 @@ struct Shared {
     timings: Mutex<Timings>,
     begun: Instant,
     /// Counts as a start under way until a container runs.
-    starting: Mutex<Option<Starting>>,
+    starting: Mutex<Option<host::Starting>>,
     /// The identity's answer, until somebody has waited for it.
     personalizing: tokio::sync::Mutex<Option<Sent>>,
 }
@@ -47,7 +50,7 @@ pub(crate) struct Begin {
     /// The identity, sent and not yet answered.
     pub(crate) personalizing: Sent,
     /// Counts it.
-    pub(crate) starting: Starting,
+    pub(crate) starting: host::Starting,
 }
 
 impl Sandbox {
@@ -102,11 +105,51 @@ impl Sandbox {
     }
 
     async fn run_first(&self, container: proto::Container, streams: Streams) -> Result<Process, SandboxError> {
+        self.first(|client| client.run(container, streams)).await
+    }
+
+    /// Works on the files of a container that does not run, whose disks this machine has: in the place of
+    /// [`Sandbox::run`]. The process's standard output is as [`proto::files`] says; it has standard input where `input`.
+    ///
+    /// # Errors
+    /// As [`Sandbox::run`].
+    pub async fn files_at_rest(
+        &self,
+        container: proto::Container,
+        work: proto::FileWork,
+        input: bool,
+    ) -> Result<Process, SandboxError> {
+        drop(self.shared.starting.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.first(|client| client.files_at_rest(container, work, file_streams(input))).await
+    }
+
+    /// Works on the files of a container that runs here; else as [`Sandbox::files_at_rest`].
+    ///
+    /// # Errors
+    /// [`SandboxError::Failure`] with the agent's words if it cannot begin, of class `NotFound` if the container ends.
+    pub async fn files(&self, container: &str, work: proto::FileWork, input: bool) -> Result<Process, SandboxError> {
+        let client = &self.shared.client;
+        client.started(client.files(container, work, file_streams(input))?).await
+    }
+
+    /// Has every process of a container stand still, or go on; the machine and its agent run on.
+    ///
+    /// # Errors
+    /// A process does not stand still in time; the container ends; the machine is gone.
+    pub async fn freeze(&self, container: &str, frozen: bool) -> Result<(), SandboxError> {
+        let client = &self.shared.client;
+        client.done(client.freeze(container, frozen, FREEZE)?).await
+    }
+
+    async fn first(
+        &self,
+        send: impl FnOnce(&Client) -> Result<Starting, SandboxError>,
+    ) -> Result<Process, SandboxError> {
         let client = &self.shared.client;
         let mut personalizing = self.shared.personalizing.lock().await;
         // Sent behind the identity without waiting for its answer: the agent takes both in order, and refuses to run
         // anything if the identity does not hold.
-        let starting = client.run(container, streams)?;
+        let starting = send(client)?;
         if let Some(sent) = personalizing.take()
             && let Err(error) = client.done(sent).await
         {
@@ -223,6 +266,10 @@ impl Sandbox {
     fn timings_mut(&self) -> MutexGuard<'_, Timings> {
         self.shared.timings.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn file_streams(input: bool) -> Streams {
+    Streams::Pipes { stdin: input, stdout: true, stderr: false }
 }
 
 impl Drop for Shared {

@@ -13,6 +13,7 @@
 //!
 //! Invariant: no byte of the guest is trusted for a size, and none is ever sent credit that it was not owed.
 
+mod files;
 mod link;
 mod outbox;
 mod output;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use output::{Channel, OutputReader};
 pub use probes::Probes;
+pub(crate) use process::Starting;
 pub use process::{Exit, Process, ProcessHandle, StdinWriter, Streams, WriteError};
 pub(crate) use request::{Numbers, Sent};
 

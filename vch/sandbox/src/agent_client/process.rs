@@ -205,15 +205,26 @@ pub(crate) struct Starting {
 
 impl Client {
     /// Sends a container to run. Its process's number and streams are set here. Wait with [`Client::started`].
-    pub(crate) fn run(&self, mut container: proto::Container, streams: Streams) -> Result<Starting, SandboxError> {
+    pub(crate) fn run(&self, container: proto::Container, streams: Streams) -> Result<Starting, SandboxError> {
+        self.first("starting the container", container, streams, |container| Request::Run(Box::new(container)))
+    }
+
+    /// Sends what a container begins with.
+    pub(super) fn first(
+        &self,
+        what: &'static str,
+        mut container: proto::Container,
+        streams: Streams,
+        request: impl FnOnce(proto::Container) -> Request,
+    ) -> Result<Starting, SandboxError> {
         let id = container.id.clone();
         if !self.link.tables().expect_release(&id) {
             return Err(SandboxError::Setting(format!("container {id} runs in this machine already")));
         }
-        let starting = self.start("starting the container", streams, |number, stdio| {
+        let starting = self.start(what, streams, |number, stdio| {
             container.process.number = number;
             container.process.stdio = stdio;
-            Request::Run(Box::new(container))
+            request(container)
         });
         match starting {
             Ok(starting) => Ok(Starting { container: Some(id), ..starting }),
@@ -238,7 +249,7 @@ impl Client {
         })
     }
 
-    fn start(
+    pub(super) fn start(
         &self,
         what: &'static str,
         streams: Streams,

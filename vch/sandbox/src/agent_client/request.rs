@@ -164,6 +164,12 @@ impl Client {
         self.link.request("taking the machine's identity back", limit, &Request::Anonymize)
     }
 
+    /// Has the processes of a container stand still, or go on.
+    pub(crate) fn freeze(&self, container: &str, frozen: bool, limit: Duration) -> Result<Sent, SandboxError> {
+        let what = if frozen { "freezing the container" } else { "thawing the container" };
+        self.link.request(what, limit, &Request::Freeze { container: container.to_owned(), frozen })
+    }
+
     /// Asks the agent to end what runs and to let go of every disk.
     pub(crate) fn shutdown(&self, limit: Duration) -> Result<Sent, SandboxError> {
         self.link.request("shutting the guest down", limit, &Request::Shutdown)

@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use vch_agent_proto::{
-    Decoder, Event, ExitStatus, Failure, FailureClass, Frame, Hello, Kind, Process, Reply, Request, Stdio, VERSION,
+    Decoder, Event, ExitStatus, Failure, FailureClass, FileWork, Frame, Hello, Kind, Process, Reply, Request, Stdio,
+    VERSION,
 };
 
 /// `SIGKILL`, which no program handles.
@@ -126,7 +127,7 @@ impl Connection<'_> {
                 guest.state().admit(&container.id)?;
                 guest.check_disks(&container.rootfs)?;
                 let number = container.process.number;
-                let reply = self.start(container.process, container.id.clone(), go)?;
+                let reply = self.start(container.process, container.id.clone(), None, go)?;
                 guest.state().containers.insert(container.id, number);
                 Ok(reply)
             }
@@ -134,8 +135,32 @@ impl Connection<'_> {
                 if !guest.state().containers.contains_key(&container) {
                     return Err(failure(FailureClass::NotFound, "no such container"));
                 }
-                self.start(*process, container, go)
+                self.start(*process, container, None, go)
             }
+            Request::Files { container, process, stdio, work } => {
+                if !guest.state().containers.contains_key(&container) {
+                    return Err(failure(FailureClass::NotFound, "no such container"));
+                }
+                let process = Process { number: process, stdio, ..super::process(&[super::files::NAME]) };
+                self.start(process, container, Some(*work), go)
+            }
+            Request::FilesAtRest { container, work } => {
+                guest.state().admit(&container.id)?;
+                guest.check_disks(&container.rootfs)?;
+                let process = Process {
+                    number: container.process.number,
+                    stdio: container.process.stdio,
+                    ..super::process(&[super::files::NAME])
+                };
+                let number = process.number;
+                let reply = self.start(process, container.id.clone(), Some(*work), go)?;
+                guest.state().containers.insert(container.id, number);
+                Ok(reply)
+            }
+            Request::Freeze { container, .. } => match guest.state().containers.contains_key(&container) {
+                true => Ok(Reply::Done),
+                false => Err(failure(FailureClass::NotFound, "no such container")),
+            },
             Request::Signal { process, signal } => {
                 guest.state().touch(process, Touch::Signal(signal)).map(|()| Reply::Done)
             }
@@ -164,7 +189,13 @@ impl Connection<'_> {
         }
     }
 
-    fn start(&mut self, process: Process, container: String, go: oneshot::Receiver<()>) -> Result<Reply, Failure> {
+    fn start(
+        &mut self,
+        process: Process,
+        container: String,
+        work: Option<FileWork>,
+        go: oneshot::Receiver<()>,
+    ) -> Result<Reply, Failure> {
         let name = process.args.first().cloned().unwrap_or_default();
         let Some(program) = self.guest.programs.find(&name) else {
             let message = format!("exec: \"{name}\": executable file not found in $PATH");
@@ -190,7 +221,7 @@ impl Connection<'_> {
             state.next_pid
         };
         let stdin = Input::new(end, self.frames.clone());
-        let proc = Proc { args: process.args, env: process.env, stdin, stdout, stderr, touches, size };
+        let proc = Proc { args: process.args, env: process.env, work, stdin, stdout, stderr, touches, size };
         let guest = self.guest.clone();
         tokio::spawn(async move {
             // The sender is kept until the answer was queued; that it went away says the same.

@@ -9,6 +9,7 @@
 
 mod connection;
 mod container;
+mod files;
 mod guests;
 mod hostile;
 mod program;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use vch_agent_proto::{ExitStatus, WindowSize};
+use vch_agent_proto::{ExitStatus, FileWork, WindowSize};
 
 /// `SIGTERM`, the one signal that [`Programs::default`]'s `trap` program handles.
 const SIGTERM: i32 = 15;
@@ -19,6 +19,8 @@ pub struct Proc {
     pub args: Vec<String>,
     /// Its environment.
     pub env: Vec<String>,
+    /// What it is to do with the container's files, if it is no program of the container's.
+    pub work: Option<FileWork>,
     /// Standard input, or the terminal's.
     pub stdin: Input,
     /// Standard output, or the terminal's.
@@ -114,9 +116,10 @@ impl Programs {
 impl Default for Programs {
     /// `true`, `false`, `exit N`, `echo WORDS`, `warn WORDS` (to standard error), `env`, `cat`, `flood BYTES`,
     /// `sleep SECONDS` (dies of any signal), `trap N` (exits with N on SIGTERM, ignores other signals), `oom`, `size`
-    /// (prints the terminal's size, and again whenever it changes).
+    /// (prints the terminal's size, and again whenever it changes), and what works on files.
     fn default() -> Self {
         Self(HashMap::new())
+            .with(super::files::NAME, super::files::work)
             .with("true", async |_| ExitStatus::Code(0))
             .with("false", async |_| ExitStatus::Code(1))
             .with("exit", |proc: Proc| async move { ExitStatus::Code(proc.number(1) as u8) })
