@@ -17,7 +17,7 @@ pub(crate) enum Compression {
 }
 
 /// Longest of the magic numbers below.
-const MAGIC: usize = 6;
+pub(crate) const MAGIC: usize = 6;
 /// Memory an xz decoder may take; the largest preset (`xz -9`) needs 65 MiB.
 const XZ_MEMORY: u64 = 128 * 1024 * 1024;
 /// Largest zstd window, as a power of two; 128 MiB is what `zstd -d` takes without being told otherwise.
@@ -25,7 +25,7 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 
 impl Compression {
     /// By the first bytes of a stream.
-    fn of(start: &[u8]) -> Self {
+    pub(crate) fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, 0x08, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,

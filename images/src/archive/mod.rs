@@ -8,6 +8,7 @@ mod error;
 mod import;
 mod layout;
 mod load;
+mod plain;
 mod save;
 mod spool;
 mod walk;
@@ -15,6 +16,7 @@ mod walk;
 pub use error::ArchiveError;
 pub use import::ImportRequest;
 pub use load::LoadedImage;
+pub use plain::plain;
 pub use save::SavedArchive;
 
 #[cfg(test)]

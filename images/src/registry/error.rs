@@ -80,12 +80,6 @@ pub enum RegistryError {
         /// What was asked.
         url: String,
     },
-    /// The same where something was to be pushed: dockerd says it without the address.
-    #[error("no basic auth credentials")]
-    NoPushCredentials,
-    /// A registry that does not say where an upload goes, or names a place it must not go to.
-    #[error("invalid upload location in the registry's answer")]
-    UploadLocation,
     /// The connection failed, stood still, or broke off.
     #[error("{method} \"{url}\": {words}")]
     Transport {
@@ -204,14 +198,12 @@ impl RegistryError {
                 404 => Class::NotFound,
                 _ => Class::Unavailable,
             },
-            Self::NoCredentials { .. } | Self::NoPushCredentials | Self::Login { status: 401 | 403, .. } => {
-                Class::Unauthorized
-            }
+            Self::NoCredentials { .. } | Self::Login { status: 401 | 403, .. } => Class::Unauthorized,
             Self::Token { status: 400..=499, .. } => Class::Unauthorized,
             Self::Transport { .. } | Self::Status { .. } | Self::Unparsable { .. } | Self::Token { .. } => {
                 Class::Unavailable
             }
-            Self::Login { .. } | Self::UploadLocation => Class::Unavailable,
+            Self::Login { .. } => Class::Unavailable,
             Self::Schema1(_) | Self::NotAnImage { .. } | Self::MediaType(_) | Self::ForeignLayer(_) => {
                 Class::Unsupported
             }

@@ -1,6 +1,6 @@
 //! The client of the Distribution v2 protocol: where to ask, how to be let in, manifests and blobs.
 //!
-//! Called by pull, push and by the engine's `auth` verb. Every byte from a registry is hostile: documents are bounded, digests
+//! Called by pull and by the engine's `auth` verb. Every byte from a registry is hostile: documents are bounded, digests
 //! are verified, credentials go only where the registry's own challenge sends them.
 
 mod body;
@@ -9,12 +9,10 @@ mod error;
 mod fetch;
 mod login;
 mod manifest;
-mod outgoing;
 mod session;
 mod settings;
 mod token;
 mod transport;
-mod upload;
 
 use std::sync::Arc;
 
@@ -22,14 +20,12 @@ pub use error::{RegistryError, WireError};
 pub(crate) use fetch::{BlobError, Fetched, Retry};
 pub use login::LoggedIn;
 pub(crate) use manifest::{
-    DOCKER_LIST, DOCKER_MANIFEST, ImageManifest, IndexEntry, Manifest, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, verify,
+    DOCKER_LIST, ImageManifest, IndexEntry, Manifest, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, verify,
 };
-pub(crate) use outgoing::Source;
 pub(crate) use session::Session;
 pub(crate) use settings::{Endpoint, Settings};
 pub use token::Credentials;
 pub(crate) use transport::Transport;
-pub(crate) use upload::Begun;
 
 use crate::content::StoreOptions;
 
