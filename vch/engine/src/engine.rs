@@ -6,6 +6,7 @@ use crate::container::record::Record;
 use crate::error::{Error, Result};
 use crate::events::{Bus, Subject};
 use crate::execs::Execs;
+use crate::files::Works;
 use crate::index::Index;
 use crate::records::Records;
 use crate::settings::Settings;
@@ -33,6 +34,7 @@ pub(crate) struct Rooms {
     pub(crate) machines: Host,
     pub(crate) events: Bus,
     pub(crate) execs: Execs,
+    pub(crate) works: Works,
     pub(crate) blank: Blank,
     pub(crate) stopping: AtomicBool,
     /// Cancelled at the very end: owners of containers leave.

@@ -5,6 +5,7 @@
 //! verbs/ image/      a file per verb: find the container, ask its owner, or look at what it published
 //! container/         the noun: spec, state, record, and its owner task (driver)
 //! supervisor/        what happens by itself: exits, restart policies
+//! files/             work on containers' files, in a guest
 //! logs/ events/      what is kept and told
 //! records index execs  what there is: on disk, by name, in memory
 //! ```
@@ -15,6 +16,7 @@ pub mod engine;
 pub mod error;
 pub mod events;
 mod execs;
+mod files;
 pub mod filters;
 pub mod image;
 mod index;

@@ -75,6 +75,7 @@ impl Engine {
             machines,
             events: Bus::default(),
             execs: Default::default(),
+            works: Default::default(),
             blank,
             stopping: AtomicBool::new(false),
             closed: Default::default(),
@@ -140,6 +141,7 @@ impl Engine {
     /// Stops every container and ends every machine; for the daemon's own end. Restart policies are left as they are.
     pub async fn shutdown(&self) {
         self.rooms.stopping.store(true, Ordering::Relaxed);
+        self.rooms.works.end().await;
         join_all(self.index().all().into_iter().map(|container| async move {
             if container.record().state.status.is_running() {
                 stop(&container).await;

@@ -99,6 +99,17 @@ pub struct ReadLogs {
     pub tail: Option<usize>,
 }
 
+/// `cp` into a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extract {
+    /// The directory that the tar is unpacked into.
+    pub path: String,
+    /// A directory may not take a non-directory's place, nor the other way round.
+    pub keep_kinds: bool,
+    /// Everything becomes the container's user's.
+    pub to_user: bool,
+}
+
 /// `ps`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListContainers {

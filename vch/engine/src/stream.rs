@@ -1,4 +1,4 @@
-//! What flows between a container's processes and clients: output chunks, and a place to write stdin.
+//! What flows between a container and clients: output chunks, a place to write stdin, logs, archives and changes.
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -77,5 +77,76 @@ pub struct Logs {
 impl std::fmt::Debug for Logs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Logs").field("tty", &self.tty).finish_non_exhaustive()
+    }
+}
+
+/// Bytes as they come; an error where they break off.
+pub type Content = BoxStream<'static, crate::Result<Bytes>>;
+
+/// What a path in a container is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathStat {
+    /// Its last part; `/` for the root, `.` where the path ends so.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// `st_mode`: type and permission bits.
+    pub mode: u32,
+    /// Last change of its content.
+    pub modified: crate::timestamp::Timestamp,
+    /// For a link, the path that it leads to in the end.
+    pub link_target: String,
+}
+
+impl From<vch_sandbox::proto::PathStat> for PathStat {
+    fn from(stat: vch_sandbox::proto::PathStat) -> Self {
+        let vch_sandbox::proto::PathStat { name, size, mode, modified_ns, link_target } = stat;
+        Self { name, size, mode, modified: crate::timestamp::Timestamp(modified_ns), link_target }
+    }
+}
+
+/// A path of a container's, packed.
+pub struct Archive {
+    /// What it is.
+    pub stat: PathStat,
+    /// The tar.
+    pub content: Content,
+}
+
+impl std::fmt::Debug for Archive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Archive").field("stat", &self.stat).finish_non_exhaustive()
+    }
+}
+
+/// What happened to a path of an image's in a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It differs.
+    Modified,
+    /// The image does not have it.
+    Added,
+    /// Only the image has it.
+    Deleted,
+}
+
+/// One difference between a container and its image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What happened.
+    pub kind: ChangeKind,
+    /// To which path.
+    pub path: String,
+}
+
+impl From<vch_sandbox::proto::FileChange> for Change {
+    fn from(change: vch_sandbox::proto::FileChange) -> Self {
+        use vch_sandbox::proto::ChangeKind as Kind;
+        let kind = match change.kind {
+            Kind::Modified => ChangeKind::Modified,
+            Kind::Added => ChangeKind::Added,
+            Kind::Deleted => ChangeKind::Deleted,
+        };
+        Self { kind, path: change.path }
     }
 }

@@ -91,6 +91,8 @@ pub(crate) struct Container {
     pub(crate) splitter: tokio::sync::Mutex<Splitter>,
     /// How far its log is written.
     pub(crate) log: watch::Sender<Progress>,
+    /// Held by whoever has its disk in a machine.
+    pub(crate) disk: Arc<tokio::sync::Mutex<()>>,
     published: watch::Receiver<Published>,
     commands: mpsc::Sender<Command>,
 }

@@ -10,7 +10,6 @@ mod login;
 pub(crate) mod prepare;
 mod prune;
 mod pull;
-mod push;
 mod remove;
 mod save;
 mod tag;

@@ -1,6 +1,6 @@
 //! Work on images that a client watches: it runs in a task, tells its progress, and ends with an error or not.
 
-use super::view::{Progress, Pushed};
+use super::view::Progress;
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -58,14 +58,9 @@ impl Teller {
                 teller
                     .say(Progress {
                         id: Some(message.id).filter(|id| !id.is_empty()),
-                        status: Some(message.status).filter(|status| !status.is_empty()),
+                        status: Some(message.status),
                         stream: None,
                         bar: message.detail.map(|detail| (detail.current, detail.total)),
-                        pushed: message.pushed.map(|pushed| Pushed {
-                            tag: pushed.tag,
-                            digest: pushed.digest.to_string(),
-                            size: pushed.size,
-                        }),
                     })
                     .await;
             }

@@ -158,19 +158,6 @@ pub struct Pull {
     pub credentials: Option<Credentials>,
 }
 
-/// `push`.
-#[derive(Debug, Clone, Default)]
-pub struct Push {
-    /// The name, with or without a tag.
-    pub name: String,
-    /// `tag`, or empty for what the name says, or all tags.
-    pub tag: String,
-    /// `os/arch[/variant]` that the image must be for.
-    pub platform: Option<String>,
-    /// Login.
-    pub credentials: Option<Credentials>,
-}
-
 /// `import` (`fromSrc=-`).
 #[derive(Debug, Clone, Default)]
 pub struct Import {
@@ -197,19 +184,6 @@ pub struct Progress {
     pub stream: Option<String>,
     /// Bytes so far and in all, in a message that has a bar.
     pub bar: Option<(u64, u64)>,
-    /// A tag that was pushed, in a message that has nothing else.
-    pub pushed: Option<Pushed>,
-}
-
-/// A tag that was pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
-    /// The tag.
-    pub tag: String,
-    /// The manifest's digest.
-    pub digest: String,
-    /// The manifest's size in bytes.
-    pub size: u64,
 }
 
 /// What a login gave.

@@ -4,6 +4,7 @@ mod adopt;
 mod attach;
 mod exec;
 mod faults;
+mod files;
 mod health;
 mod images;
 mod lifecycle;

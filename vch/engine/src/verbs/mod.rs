@@ -1,8 +1,11 @@
 //! The container verbs, a file each. A verb finds its container, asks its owner or looks at what the owner published.
 
+mod archive;
 mod attach;
+mod changes;
 mod create;
 mod exec;
+mod export;
 mod inspect;
 mod kill;
 pub(crate) use kill::ended;

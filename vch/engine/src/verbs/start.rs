@@ -4,12 +4,12 @@ use crate::container::attach::Input;
 use crate::container::driver::{Driver, Run};
 use crate::container::live::Live;
 use crate::container::record::Record;
-use crate::container::{Verb, pump, run_message};
+use crate::container::{Container, Verb, pump, run_message};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::logs::json_file::Writer;
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedMutexGuard, mpsc};
 use vch_sandbox::hypervisor::{DiskFormat, DiskSpec};
 use vch_sandbox::proto::{FailureClass, WindowSize};
 use vch_sandbox::{Process, Request, Sandbox, SandboxError, Streams};
@@ -43,24 +43,32 @@ impl From<Error> for Failed {
 pub(crate) async fn run(driver: &Driver) -> std::result::Result<Run, Failed> {
     let record = driver.record();
     let rooms = &driver.engine;
-    let prepared = rooms.prepare_image(&record.image_id).await?;
+    // Work on its files at rest comes to its end first.
+    let disk = Arc::clone(&driver.container.disk).lock_owned().await;
     let log = open_log(driver, &record)?;
-    let disk = |lun, file, format, read_only| DiskSpec { lun, file, format, read_only };
-    let mut disks = vec![disk(run_message::SCRATCH_LUN, driver.container.scratch_path(), DiskFormat::Raw, false)];
-    if let Some(image) = &prepared.image {
-        disks.push(disk(run_message::IMAGE_LUN, image.clone(), DiskFormat::Vmdk, true));
-    }
-    let request = Request { id: record.id.clone(), hostname: run_message::hostname(&record), disks };
-    let message = run_message::of(&record, prepared.layers, &rooms.host_resolv_conf())?;
+    let (request, layers) = machine_for(rooms, &driver.container, &record).await?;
+    let message = run_message::of(&record, layers, &rooms.host_resolv_conf())?;
     let sandbox =
         rooms.machines().start(request).await.map_err(|e| Error::chain("start the container's microVM", &e))?;
     match sandbox.run(message, streams(&record)).await {
-        Ok(process) => Ok(attach_tasks(driver, sandbox, process, log)),
+        Ok(process) => Ok(attach_tasks(driver, sandbox, process, log, disk)),
         Err(error) => {
             sandbox.end().await;
             Err(explain(&error))
         }
     }
+}
+
+/// The machine that a container's disks go into, and the number of its image's layers.
+pub(crate) async fn machine_for(engine: &Engine, container: &Container, record: &Record) -> Result<(Request, u32)> {
+    let prepared = engine.prepare_image(&record.image_id).await?;
+    let disk = |lun, file, format, read_only| DiskSpec { lun, file, format, read_only };
+    let mut disks = vec![disk(run_message::SCRATCH_LUN, container.scratch_path(), DiskFormat::Raw, false)];
+    if let Some(image) = &prepared.image {
+        disks.push(disk(run_message::IMAGE_LUN, image.clone(), DiskFormat::Vmdk, true));
+    }
+    let request = Request { id: record.id.clone(), hostname: run_message::hostname(record), disks };
+    Ok((request, prepared.layers))
 }
 
 fn open_log(driver: &Driver, record: &Record) -> Result<Option<Writer>> {
@@ -83,7 +91,13 @@ fn streams(record: &Record) -> Streams {
     }
 }
 
-fn attach_tasks(driver: &Driver, sandbox: Sandbox, mut process: Process, log: Option<Writer>) -> Run {
+fn attach_tasks(
+    driver: &Driver,
+    sandbox: Sandbox,
+    mut process: Process,
+    log: Option<Writer>,
+    disk: OwnedMutexGuard<()>,
+) -> Run {
     let container = &driver.container;
     container.log.send_modify(|progress| {
         progress.runs += 1;
@@ -100,7 +114,7 @@ fn attach_tasks(driver: &Driver, sandbox: Sandbox, mut process: Process, log: Op
         tokio::spawn(pump::input(clients, stdin));
     }
     let handle = process.handle();
-    Run { live: Live { sandbox, process: handle, cut_off }, pump }
+    Run { live: Live::new(sandbox, handle, cut_off), pump, disk }
 }
 
 /// The agent's refusal in the words that runc's would reach a client in, and the exit code that goes with it.

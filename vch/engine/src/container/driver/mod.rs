@@ -20,7 +20,7 @@ use crate::verbs::{remove, start};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::task::JoinHandle;
 use vch_sandbox::{Exit, ProcessHandle};
 
@@ -36,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) live: Live,
     /// Ends with the output.
     pub(crate) pump: JoinHandle<()>,
+    /// The container's disk is in this run's machine.
+    pub(crate) disk: OwnedMutexGuard<()>,
 }
 
 /// The owner.
@@ -64,6 +66,7 @@ pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Con
         attachments: Default::default(),
         splitter: Default::default(),
         log: watch::channel(Default::default()).0,
+        disk: Arc::default(),
         published: watch,
         commands,
     });
@@ -214,7 +217,7 @@ impl Driver {
 
     async fn on_exit(&mut self, exit: Exit) {
         let Some(run) = self.run.take() else { return };
-        let Run { live, pump, .. } = run;
+        let Run { live, pump, disk } = run;
         let ended = Ended::of(exit);
         self.unwatch_health();
         drain(pump, &live).await;
@@ -250,6 +253,7 @@ impl Driver {
             }
         }
         live.sandbox.end().await;
+        drop(disk);
         match restart {
             Some(delay) => self.restart.set(delay),
             None if thrown_away => self.remove().await,

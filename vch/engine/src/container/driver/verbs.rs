@@ -23,7 +23,7 @@ impl Driver {
             return Err(Error::conflict(format!("container {} is not running", record.id)));
         };
         if record.state.status == Status::Paused {
-            live.sandbox.resume().await.map_err(|e| Error::chain("let the container go on", &e))?;
+            live.resume().await.map_err(|e| Error::chain("let the container go on", &e))?;
             self.note(|record| record.state.status = Status::Running, |_| {}).await;
             self.watch_health();
         }
@@ -45,7 +45,7 @@ impl Driver {
             (Some(_), Status::Paused) => Err(Error::conflict(format!("container {} is already paused", record.id))),
             (Some(live), _) => {
                 self.unwatch_health();
-                if let Err(error) = live.sandbox.pause().await {
+                if let Err(error) = live.pause().await {
                     self.watch_health();
                     return Err(Error::chain("pause the container", &error));
                 }
@@ -65,7 +65,7 @@ impl Driver {
         let record = self.record();
         match self.live() {
             Some(live) if record.state.status == Status::Paused => {
-                live.sandbox.resume().await.map_err(|e| Error::chain("unpause the container", &e))?;
+                live.resume().await.map_err(|e| Error::chain("unpause the container", &e))?;
                 self.change(|record| record.state.status = Status::Running).await?;
                 self.watch_health();
                 self.tell("unpause", []);
