@@ -9,14 +9,14 @@ use vch_engine::engine::Engine;
 use vch_engine::events::Event;
 use vch_engine::filters::Filters;
 use vch_engine::image::view::{
-    Credentials, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress, Pull, Push, Removed,
+    Credentials, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress, Pull, Removed,
 };
 use vch_engine::info::Info;
 use vch_engine::requests::{
-    Attach, Create, Created, ExecStart, ListContainers, Pruned, ReadLogs, Remove, Stop, WaitCondition, Waited,
+    Attach, Create, Created, ExecStart, Extract, ListContainers, Pruned, ReadLogs, Remove, Stop, WaitCondition, Waited,
     WatchEvents,
 };
-use vch_engine::stream::{Attached, Logs};
+use vch_engine::stream::{Archive, Attached, Change, Content, Logs, PathStat};
 use vch_engine::{Error, Result};
 
 /// A tar as it arrives.
@@ -79,12 +79,16 @@ calls! {
     resize(name: &str, rows: u16, columns: u16) -> ();
     inspect(name: &str, size: bool) -> ContainerView;
     list(options: ListContainers) -> Vec<ContainerSummary>;
+    stat_path(name: &str, path: &str) -> PathStat;
+    archive(name: &str, path: &str) -> Archive;
+    extract(name: &str, request: Extract, body: Upload) -> ();
+    export(name: &str) -> Content;
+    changes(name: &str) -> BoxStream<'static, Result<Change>>;
     exec_create(name: &str, spec: ExecSpec) -> String;
     exec_start(id: &str, options: ExecStart) -> Option<Attached>;
     exec_inspect(id: &str) -> ExecView;
     exec_resize(id: &str, rows: u16, columns: u16) -> ();
     pull(request: Pull) -> Messages;
-    push(request: Push) -> Messages;
     load(quiet: bool, platform: Option<String>, body: Upload) -> Messages;
     save(names: Vec<String>, platform: Option<String>) -> Download;
     import(request: Import, body: Upload) -> Messages;

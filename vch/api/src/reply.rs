@@ -8,10 +8,10 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use serde::Serialize;
-use std::convert::Infallible;
+use vch_engine::stream::Content;
 
-/// A reply's body.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// A reply's body. An error ends the connection, which is how a client learns that the rest is missing.
+pub(crate) type Body = UnsyncBoxBody<Bytes, vch_engine::Error>;
 
 /// A reply.
 pub(crate) type Response = HttpResponse<Body>;
@@ -26,7 +26,7 @@ pub(crate) fn with(status: StatusCode, content_type: &'static str, body: Body) -
 
 /// Bytes in one piece.
 pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// JSON with a newline behind it, as Go's encoder writes it.
@@ -66,5 +66,17 @@ pub(crate) fn no_content() -> Response {
 /// 200 whose head goes out at once and whose body follows piece by piece, each flushed as it comes.
 pub(crate) fn stream(content_type: &'static str, pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let frames = pieces.map(|bytes| Ok(Frame::data(bytes)));
+    with(StatusCode::OK, content_type, StreamBody::new(frames).boxed_unsync())
+}
+
+/// 200 with bytes that may break off.
+pub(crate) fn download(content_type: &'static str, content: Content) -> Response {
+    let frames = content.map(|piece| match piece {
+        Ok(bytes) => Ok(Frame::data(bytes)),
+        Err(error) => {
+            tracing::warn!("a download breaks off: {error}");
+            Err(error)
+        }
+    });
     with(StatusCode::OK, content_type, StreamBody::new(frames).boxed_unsync())
 }

@@ -1,10 +1,12 @@
 //! From the engine's types to the wire, shaped as dockerd 28 shapes it for the version asked for.
 
+mod archive;
 mod container;
 mod host;
 mod image;
 mod system;
 
+pub(crate) use archive::{change, path_stat};
 pub(crate) use container::{container, exec, summary};
 pub(crate) use image::{history_item, image, image_summary, removed};
 pub(crate) use system::{event, info, login, version};

@@ -2,13 +2,11 @@
 
 mod create;
 mod list;
-mod push;
 mod remove;
 mod save;
 
 pub(crate) use create::{create, load};
 pub(crate) use list::{history, inspect, list, tag};
-pub(crate) use push::push;
 pub(crate) use remove::{prune, remove};
 pub(crate) use save::{save_one, save_several};
 

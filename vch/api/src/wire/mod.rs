@@ -5,6 +5,7 @@
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) mod archive;
 pub(crate) mod auth;
 pub(crate) mod config;
 pub(crate) mod create;
