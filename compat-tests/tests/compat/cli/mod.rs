@@ -1,6 +1,7 @@
 //! The stock docker program, used as people use it.
 
 mod commands;
+mod cp;
 mod exit_codes;
 mod io;
 mod limits;
@@ -11,10 +12,18 @@ use vch_compat_tests::cli::docker;
 use vch_compat_tests::prelude::*;
 
 pub(crate) fn tests() -> Vec<Test> {
-    [commands::tests(), exit_codes::tests(), io::tests(), limits::tests(), options::tests(), terminal::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        commands::tests(),
+        cp::tests(),
+        exit_codes::tests(),
+        io::tests(),
+        limits::tests(),
+        options::tests(),
+        terminal::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// `docker run --rm OPTIONS IMAGE sh -c SCRIPT`; what it printed.

@@ -1,11 +1,14 @@
 //! Containers by the API, a file a topic.
 
+mod archive;
 mod attach;
 mod attach_ws;
+mod changes;
 mod create;
 mod detach;
 mod events;
 mod exec;
+mod export;
 mod health;
 mod inspect;
 mod kill;
@@ -24,13 +27,16 @@ use vch_compat_tests::prelude::*;
 
 pub(crate) fn tests() -> Vec<Test> {
     [
+        archive::tests(),
         attach::tests(),
+        changes::tests(),
         attach_ws::tests(),
         create::tests(),
         detach::tests(),
         events::tests(),
         exec::tests(),
         health::tests(),
+        export::tests(),
         inspect::tests(),
         kill::tests(),
         list::tests(),

@@ -5,7 +5,6 @@ mod inspect;
 mod list;
 mod prune;
 mod pull;
-mod push;
 mod registry_auth;
 mod remove;
 mod save;
@@ -21,7 +20,6 @@ pub(crate) fn tests() -> Vec<Test> {
         list::tests(),
         prune::tests(),
         pull::tests(),
-        push::tests(),
         registry_auth::tests(),
         remove::tests(),
         save::tests(),
