@@ -12,6 +12,7 @@
 mod bollard;
 mod cli;
 mod containers;
+mod disk_usage;
 mod http;
 mod images;
 mod inside;
@@ -31,6 +32,7 @@ fn all() -> Vec<runner::Test> {
         images::tests(),
         containers::tests(),
         inside::tests(),
+        disk_usage::tests(),
         cli::tests(),
         bollard::tests(),
         ours::tests(),

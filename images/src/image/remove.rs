@@ -53,7 +53,7 @@ pub enum Removal {
 pub struct RemoveOutcome {
     /// What, in Docker's order.
     pub removals: Vec<Removal>,
-    /// Bytes of disk given back.
+    /// Bytes of the layers that went, as Docker counts them (`SpaceReclaimed`).
     pub freed: u64,
 }
 
@@ -71,12 +71,13 @@ impl Store {
     ) -> Result<RemoveOutcome, ImageError> {
         let name = name.to_owned();
         self.blocking(move |shared| {
-            let removals = shared.index.commit(|state| {
-                let mut plan = Plan { state: state.clone(), changes: Vec::new(), removals: Vec::new(), usage: &usage };
+            let (removals, freed) = shared.index.commit(|state| {
+                let (changes, removals) = (Vec::new(), Vec::new());
+                let mut plan = Plan { state: state.clone(), changes, removals, freed: 0, usage: &usage };
                 plan.remove(&name, options)?;
-                Ok::<_, ImageError>((plan.changes, plan.removals))
+                Ok::<_, ImageError>((plan.changes, (plan.removals, plan.freed)))
             })?;
-            let freed = shared.collect_garbage()?.bytes;
+            shared.collect_garbage()?;
             Ok(RemoveOutcome { removals, freed })
         })
         .await
@@ -88,6 +89,7 @@ struct Plan<'a> {
     state: State,
     changes: Vec<Change>,
     removals: Vec<Removal>,
+    freed: u64,
     usage: &'a dyn Fn(&ImageId) -> Usage,
 }
 
@@ -167,6 +169,8 @@ impl Plan<'_> {
         self.changes.push(Change::Image(image.id.clone(), None));
         self.removals.push(Removal::Image(image.id.clone()));
         let gone = self.unshared_layers(image);
+        let top_down: Vec<&Digest> = image.diff_ids().collect();
+        self.freed += self.state.size_of(top_down.into_iter().rev().take(gone.len()));
         self.removals.extend(gone.into_iter().map(Removal::Layer));
         let parent = image.parent.as_ref().filter(|_| options.prune_parents);
         match parent.and_then(|parent| self.state.images.get(parent)).cloned() {

@@ -4,6 +4,7 @@
 //! out answers "not implemented".
 
 use futures_util::{future::BoxFuture, stream::BoxStream};
+use vch_engine::DiskUsage;
 use vch_engine::container::view::{ContainerSummary, ContainerView, ExecSpec, ExecView};
 use vch_engine::engine::Engine;
 use vch_engine::events::Event;
@@ -13,8 +14,8 @@ use vch_engine::image::view::{
 };
 use vch_engine::info::Info;
 use vch_engine::requests::{
-    Attach, Create, Created, ExecStart, Extract, ListContainers, Pruned, ReadLogs, Remove, Stop, WaitCondition, Waited,
-    WatchEvents,
+    Attach, Create, Created, DiskUsageOf, ExecStart, Extract, ListContainers, Pruned, ReadLogs, Remove, Stop,
+    WaitCondition, Waited, WatchEvents,
 };
 use vch_engine::stream::{Archive, Attached, Change, Content, Logs, PathStat};
 use vch_engine::{Error, Result};
@@ -98,5 +99,6 @@ calls! {
     tag(name: &str, repository: &str, tag: &str) -> ();
     remove_image(name: &str, force: bool, no_prune: bool) -> Vec<Removed>;
     prune_images(filters: &Filters) -> (Vec<Removed>, u64);
+    disk_usage(of: DiskUsageOf) -> DiskUsage;
     login(credentials: Credentials) -> LoginOutcome;
 }

@@ -11,6 +11,7 @@ mod call;
 mod calls;
 mod containers;
 mod decode;
+mod disk_usage;
 mod dispatch;
 mod encode;
 mod error;

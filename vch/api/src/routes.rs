@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::reply::{self, Response};
 use crate::version::{OLDEST, SKOPEO, Version};
-use crate::{containers, exec, images, system};
+use crate::{containers, disk_usage, exec, images, system};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 
@@ -57,7 +57,7 @@ const ROUTES: &[Route] = table! {
     GET    "/info"                        done(system::info)                 ""
     GET    "/events"                      done(system::events)               "streamed"
     POST   "/auth"                        done(system::auth)                 ""
-    GET    "/system/df"                   missing(LATER)                     ""
+    GET    "/system/df"                   done(disk_usage::disk_usage)       "a container's own size is what its disk takes on the host"
     POST   "/session"                     missing(BUILD)                     "without it clients fall back to the classic builder"
     // containers
     GET    "/containers/json"             done(containers::list)             ""
@@ -105,7 +105,7 @@ const ROUTES: &[Route] = table! {
     GET    "/images/search"               missing(LATER)                     ""
     GET    "/distribution/{name}/json"    missing(LATER)                     ""
     POST   "/build"                       missing(BUILD)                     ""
-    POST   "/build/prune"                 missing(BUILD)                     ""
+    POST   "/build/prune"                 done(disk_usage::prune_build_cache) "there is no cache"
     // networks
     GET    "/networks"                    missing(NETWORKS)                  ""
     GET    "/networks/{name}"             refuse(404, |name| format!("network {name} not found")) "there are none"
@@ -113,14 +113,14 @@ const ROUTES: &[Route] = table! {
     POST   "/networks/create"             missing(NETWORKS)                  ""
     POST   "/networks/{name}/connect"     missing(NETWORKS)                  ""
     POST   "/networks/{name}/disconnect"  missing(NETWORKS)                  ""
-    POST   "/networks/prune"              missing(NETWORKS)                  ""
+    POST   "/networks/prune"              done(disk_usage::prune_networks)   "there are none"
     // volumes
     GET    "/volumes"                     missing(VOLUMES)                   ""
     GET    "/volumes/{name}"              refuse(404, |name| format!("get {name}: no such volume")) "there are none"
     DELETE "/volumes/{name}"              refuse(404, |name| format!("get {name}: no such volume")) "there are none"
     POST   "/volumes/create"              missing(VOLUMES)                   ""
     PUT    "/volumes/{name}"              no_swarm()                         "cluster volumes"
-    POST   "/volumes/prune"               missing(VOLUMES)                   ""
+    POST   "/volumes/prune"               done(disk_usage::prune_volumes)    "there are none"
     // plugins: `docker inspect NAME` asks for one last of all
     GET    "/plugins"                     done(system::plugins)              "there are none"
     GET    "/plugins/privileges"          missing(PLUGINS)                   ""

@@ -48,4 +48,4 @@ pub mod defaults {
 pub use engine::Engine;
 pub use error::{Error, Kind, Result};
 pub use settings::Settings;
-pub use verbs::parse_signal;
+pub use verbs::{DiskUsage, parse_signal};

@@ -151,3 +151,12 @@ pub struct Pruned {
     /// Bytes given back.
     pub space: u64,
 }
+
+/// `system df`: what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskUsageOf {
+    /// Images and their layers.
+    pub images: bool,
+    /// Containers.
+    pub containers: bool,
+}

@@ -16,8 +16,7 @@ pub(crate) fn image_summary(image: &ImageSummary, version: Version) -> Summary {
         repo_digests.push("<none>@<none>".into());
     }
     Summary {
-        // Counted for API 1.51 and later only.
-        containers: -1,
+        containers: image.containers,
         created: image.created,
         id: image.id.clone(),
         labels: (!image.labels.is_empty()).then(|| image.labels.clone()),

@@ -222,7 +222,7 @@ fn an_image_in_a_list_and_its_older_forms() {
     assert_eq!(
         json_of(&image_summary(&item, version("1.50"))),
         json!({
-            "Containers": -1, "Created": 9, "Id": "sha256:1", "Labels": null, "ParentId": "", "RepoDigests": [], "RepoTags": [],
+            "Containers": 2, "Created": 9, "Id": "sha256:1", "Labels": null, "ParentId": "", "RepoDigests": [], "RepoTags": [],
             "SharedSize": -1, "Size": 5
         })
     );

@@ -9,6 +9,7 @@ pub(crate) mod archive;
 pub(crate) mod auth;
 pub(crate) mod config;
 pub(crate) mod create;
+pub(crate) mod disk_usage;
 pub(crate) mod event;
 pub(crate) mod exec;
 pub(crate) mod host;

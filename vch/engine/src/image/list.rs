@@ -1,5 +1,6 @@
 //! `images`: filtered as moby's `daemon/images/images.go` does.
 
+use super::sharing::Sharing;
 use super::view::ImageSummary;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -7,7 +8,6 @@ use crate::filters::Filters;
 use crate::verbs::prune;
 use std::collections::HashMap;
 use vch_images::Reference;
-use vch_images::digest::Digest;
 use vch_images::image::ImageSummary as Stored;
 
 /// Filters that dockerd knows.
@@ -55,39 +55,42 @@ impl Engine {
             }
         }
         found.sort_by_cached_key(|stored| std::cmp::Reverse(created(&stored.image.config.created_at())));
-        let users = if shared_size { Some(self.layer_users()) } else { None };
-        Ok(found.iter().map(|stored| self.summary(stored, users.as_ref())).collect())
+        let sharing = shared_size.then(|| Sharing::of(self));
+        Ok(found.iter().map(|stored| summary(stored, sharing.as_ref(), -1)).collect())
     }
 
-    fn summary(&self, stored: &Stored, users: Option<&HashMap<Digest, usize>>) -> ImageSummary {
-        let image = &stored.image;
-        let (repo_tags, repo_digests) = (stored.repo_tags(), stored.repo_digests());
-        let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        ImageSummary {
-            id: image.id.to_string(),
-            parent: image.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
-            repo_tags,
-            repo_digests,
-            created: created(&image.config.created_at()) / 1_000_000_000,
-            size: size(image.size),
-            shared_size: users.map_or(-1, |users| {
-                let shared = image.diff_ids().filter(|id| users.get(id).is_some_and(|n| *n > 1));
-                shared.map(|id| size(self.images_store().layer_size(id))).sum()
-            }),
-            containers: -1,
-            labels: image.config.config.labels.clone(),
+    /// All images but intermediate ones, newest first, with what they share and their containers; and the bytes of all layers.
+    pub(crate) fn images_and_layers(&self) -> (Vec<ImageSummary>, i64) {
+        let mut found = self.images_store().list();
+        found.retain(|stored| !stored.has_children || stored.references.iter().any(|r| r.tag().is_some()));
+        found.sort_by_cached_key(|stored| std::cmp::Reverse(created(&stored.image.config.created_at())));
+        let sharing = Sharing::of(self);
+        let mut users: HashMap<String, i64> = HashMap::new();
+        for container in self.index().all() {
+            *users.entry(container.record().image_id.clone()).or_insert(0) += 1;
         }
+        let of = |stored: &Stored| users.get(&stored.image.id.to_string()).copied().unwrap_or(0);
+        (found.iter().map(|stored| summary(stored, Some(&sharing), of(stored))).collect(), bytes(sharing.total()))
     }
+}
 
-    fn layer_users(&self) -> HashMap<Digest, usize> {
-        let mut users = HashMap::new();
-        for stored in self.images_store().list() {
-            for id in stored.image.diff_ids() {
-                *users.entry(id.clone()).or_insert(0) += 1;
-            }
-        }
-        users
+fn summary(stored: &Stored, sharing: Option<&Sharing>, containers: i64) -> ImageSummary {
+    let image = &stored.image;
+    ImageSummary {
+        id: image.id.to_string(),
+        parent: image.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
+        repo_tags: stored.repo_tags(),
+        repo_digests: stored.repo_digests(),
+        created: created(&image.config.created_at()) / 1_000_000_000,
+        size: bytes(image.size),
+        shared_size: sharing.map_or(-1, |sharing| bytes(sharing.shared(image))),
+        containers,
+        labels: image.config.config.labels.clone(),
     }
+}
+
+fn bytes(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Nanoseconds since the epoch; what has no time is as old as can be.

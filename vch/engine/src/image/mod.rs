@@ -12,6 +12,7 @@ mod prune;
 mod pull;
 mod remove;
 mod save;
+mod sharing;
 mod tag;
 mod transfer;
 pub mod view;
