@@ -19,7 +19,7 @@ pub use frame::{Decoder, Frame, FrameError, Header, Kind};
 pub use health::{HealthCheck, MAX_PROBE_OUTPUT, Probe, ProbeOutcome};
 pub use message::{Event, Failure, FailureClass, Hello, Identity, Reply, Request};
 pub use process::{ExitStatus, Process, Rlimit, Stdio, WindowSize};
-pub use run::{Container, Device, Disk, File, Limits, Mount, MountKind, Namespaces, Rootfs};
+pub use run::{Container, Device, Disk, File, Limits, Mount, MountKind, Namespaces, Rootfs, Scope};
 
 /// Version of this protocol. Host and agent refuse to talk when theirs differ.
 pub const VERSION: u16 = 1;

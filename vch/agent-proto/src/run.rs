@@ -105,19 +105,38 @@ pub struct Device {
     pub access: String,
 }
 
-/// Which namespaces are the container's own (`true`) and which the machine's (`false`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Whose a namespace is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// The container's own.
+    #[default]
+    Own,
+    /// The machine's.
+    Machine,
+    /// That of the running container with this ID, in the same machine.
+    Container(String),
+}
+
+/// Which namespaces a container has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
     /// Process IDs.
-    pub pid: bool,
-    /// System V IPC and POSIX queues.
-    pub ipc: bool,
-    /// Host name.
+    pub pid: Scope,
+    /// System V IPC, POSIX queues and `/dev/shm`.
+    pub ipc: Scope,
+    /// Host name: the container's own or the machine's.
     pub uts: bool,
     /// Network.
-    pub network: bool,
-    /// cgroup root.
+    pub network: Scope,
+    /// cgroup root: the container's own or the machine's.
     pub cgroup: bool,
+}
+
+impl Default for Namespaces {
+    /// All its own.
+    fn default() -> Self {
+        Self { pid: Scope::Own, ipc: Scope::Own, uts: true, network: Scope::Own, cgroup: true }
+    }
 }
 
 /// cgroup v2 limits (Documentation/admin-guide/cgroup-v2.rst); `None` is unlimited.

@@ -1,13 +1,14 @@
 //! What each request of the host's does.
 
 use super::{Agent, Source};
+use crate::container::start::Joined;
 use crate::container::{self, Container, Phase, Process, stdio};
 use crate::failure::{Explain, Failure, FailureClass, failure};
 use crate::{boot, identity, sys};
 use rustix::event::epoll::EventFlags;
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::os::fd::AsFd;
-use vch_agent_proto::{FileWork, Frame, Hello, Reply, Request, Stdio, VERSION, WindowSize};
+use vch_agent_proto::{FileWork, Frame, Hello, Namespaces, Reply, Request, Scope, Stdio, VERSION, WindowSize};
 
 impl Agent {
     /// Takes a request frame; answers now, or later where the answer hangs on a child.
@@ -92,14 +93,21 @@ impl Agent {
         self.admit(wanted)?;
         let cgroup = container::cgroup::Cgroup::create(self.machine.cgroups.as_fd(), &wanted.id)?;
         let stdio = stdio::Ends::open(&wanted.process.stdio)?;
-        let started = match container::start::run(&self.machine, wanted, &cgroup, stdio.child) {
+        let joined = match self.joined(&wanted.namespaces) {
+            Ok(joined) => joined,
+            Err(failure) => {
+                cgroup.remove();
+                return Err(failure);
+            }
+        };
+        let started = match container::start::run(&self.machine, wanted, &joined, &cgroup, stdio.child) {
             Ok(started) => started,
             Err(failure) => {
                 cgroup.remove();
                 return Err(failure);
             }
         };
-        if wanted.namespaces.network {
+        if wanted.namespaces.network == Scope::Own {
             // It is the container's now.
             self.machine.network = None;
         }
@@ -152,11 +160,25 @@ impl Agent {
         self.check_numbers(wanted.process.number, &wanted.process.stdio)
     }
 
+    /// The first processes of the running containers whose namespaces are to be joined.
+    fn joined(&self, of: &Namespaces) -> Result<Joined<'_>, Failure> {
+        let first = |scope: &Scope| match scope {
+            Scope::Container(id) => self.first_process(id).map(|first| Some(first.pidfd.as_fd())),
+            Scope::Own | Scope::Machine => Ok(None),
+        };
+        Ok(Joined { pid: first(&of.pid)?, ipc: first(&of.ipc)?, network: first(&of.network)? })
+    }
+
+    fn first_process(&self, id: &str) -> Result<&Process, Failure> {
+        let container = self.containers.get(id).filter(|container| !container.ending);
+        let first = container.and_then(|container| self.processes.get(&container.first));
+        first.filter(|first| first.is_running()).ok_or_else(|| not_running(id))
+    }
+
     fn exec(&mut self, request: u32, id: String, process: &vch_agent_proto::Process) -> Result<(), Failure> {
         self.check_numbers(process.number, &process.stdio)?;
-        let gone = || not_running(&id);
-        let container = self.containers.get(&id).filter(|container| !container.ending).ok_or_else(gone)?;
-        let first = self.processes.get(&container.first).filter(|p| p.is_running()).ok_or_else(gone)?;
+        let first = self.first_process(&id)?;
+        let container = self.containers.get(&id).ok_or_else(|| not_running(&id))?;
         let stdio = stdio::Ends::open(&process.stdio)?;
         let started = container::start::exec(&self.machine, container, first, process, stdio.child)?;
         self.started(request, &id, process.number, &process.stdio, started, stdio.agent)

@@ -2,10 +2,11 @@
 
 use crate::boot::STAGE;
 use crate::failure::{Explain, Failure, FailureClass, quoted};
+use crate::sys::fork;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fchmod, lstat, mkdir, open, unlink};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use vch_agent_proto::File;
 
 /// Size of the memory that a container's files have, so that one who writes to them cannot fill the machine's.
@@ -21,6 +22,30 @@ pub(crate) struct Staged(Vec<(String, OwnedFd)>);
 pub(crate) fn copy_mount(path: &str) -> Result<OwnedFd, Failure> {
     open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
         .explain(FailureClass::Mount, |why| format!("copy the mount of {path}: {why}"))
+}
+
+/// Does `work` among the mounts of another process, and comes back. For a process with one thread.
+///
+/// # Errors
+/// That process has ended, or `work` fails.
+pub(crate) fn in_mounts_of<T>(
+    process: BorrowedFd<'_>,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let internal = |why: &str| format!("go to another container's mounts and back: {why}");
+    let place =
+        |path, flags| open(path, flags | OFlags::CLOEXEC, Mode::empty()).explain(FailureClass::Internal, internal);
+    let (own, root, here) =
+        (place("/proc/self/ns/mnt", OFlags::RDONLY)?, place("/", OFlags::PATH)?, place(".", OFlags::PATH)?);
+    fork::join(process, fork::namespace::MOUNT).explain(FailureClass::NotFound, internal)?;
+    let done = work();
+    fork::join(own.as_fd(), fork::namespace::MOUNT).explain(FailureClass::Internal, internal)?;
+    // Joining set root and working directory to those of the namespace.
+    let back = rustix::process::fchdir(&root)
+        .and_then(|()| rustix::process::chroot("."))
+        .and_then(|()| rustix::process::fchdir(&here));
+    back.explain(FailureClass::Internal, internal)?;
+    done
 }
 
 /// Puts a copied mount on `target`, which is there.

@@ -3,6 +3,7 @@
 //! Options are those of `docker run` (moby oci/defaults.go). All paths are looked up in the container's own root.
 
 use super::files::{self, copy_mount, make_directories, move_mount_to};
+use super::start::Joined;
 use super::tmpfs;
 use crate::failure::{Explain, Failure, FailureClass, quoted};
 use crate::sys::mount_attributes::set_read_only;
@@ -10,11 +11,11 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind_recursive, mount_change};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
-use vch_agent_proto::{Container, Mount, MountKind, Namespaces};
+use vch_agent_proto::{Container, Mount, MountKind, Namespaces, Scope};
 
 const QUIET: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC).union(MountFlags::NODEV);
 
-/// Mounts of the machine that a container without an IPC namespace of its own shares.
+/// Mounts that a container without an IPC namespace of its own shares with the machine or with another container.
 pub(crate) struct Shared {
     ipc: Option<(OwnedFd, OwnedFd)>,
 }
@@ -24,8 +25,14 @@ impl Shared {
     ///
     /// # Errors
     /// The kernel refuses.
-    pub(crate) fn take(own: Namespaces) -> Result<Self, Failure> {
-        let ipc = if own.ipc { None } else { Some((copy_mount("/dev/mqueue")?, copy_mount("/dev/shm")?)) };
+    pub(crate) fn take(of: &Namespaces, joined: &Joined<'_>) -> Result<Self, Failure> {
+        let both = || Ok::<_, Failure>((copy_mount("/dev/mqueue")?, copy_mount("/dev/shm")?));
+        let ipc = match (&of.ipc, joined.ipc) {
+            (Scope::Own, _) => None,
+            (_, None) => Some(both()?),
+            // Only from inside can mounts of another namespace be copied.
+            (_, Some(first)) => Some(files::in_mounts_of(first, both)?),
+        };
         Ok(Self { ipc })
     }
 }

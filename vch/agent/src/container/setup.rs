@@ -3,6 +3,7 @@
 //! The order is runc's (rootfs_linux.go, standard_init_linux.go). Until [`rootfs::enter`] the machine's file system is
 //! in sight; after it only the container's.
 
+use super::start::Joined;
 use super::{channel, console, devices, files, mounts, program, rootfs, stdio::ChildEnds};
 use crate::boot::{self, Machine};
 use crate::container::cgroup::{Cgroup, load_rules};
@@ -14,7 +15,7 @@ use rustix::fs::Mode;
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
-use vch_agent_proto::Container;
+use vch_agent_proto::{Container, Scope};
 
 /// Becomes the container's first process.
 ///
@@ -23,20 +24,27 @@ use vch_agent_proto::Container;
 pub(crate) fn run(
     machine: &Machine,
     container: &Container,
+    joined: &Joined<'_>,
     cgroup: &Cgroup,
     stdio: ChildEnds,
     channel: &OwnedFd,
 ) -> Result<Infallible, Failure> {
     prepare(container.process.oom_score_adj)?;
-    if container.namespaces.network {
-        join_network(machine)?;
+    if container.namespaces.network == Scope::Own {
+        own_network(machine)?;
+    }
+    for (first, kind) in [(joined.network, namespace::NETWORK), (joined.ipc, namespace::IPC)] {
+        if let Some(first) = first {
+            fork::join(first, kind)
+                .explain(FailureClass::NotFound, |why| format!("join another container's namespace: {why}"))?;
+        }
     }
     rootfs::assemble(&container.rootfs)?;
 
     // What the container needs of the machine, taken while it is in sight.
     let boot_id = files::copy_mount(&format!("{}/{BOOT_ID}", boot::STAGE))?;
     let files = files::stage(&container.files)?;
-    let shared = mounts::Shared::take(container.namespaces)?;
+    let shared = mounts::Shared::take(&container.namespaces, joined)?;
     let devices = devices::Devices::gather(container)?;
 
     rootfs::enter()?;
@@ -78,7 +86,7 @@ pub(crate) fn run(
 }
 
 /// Joins the namespace that stands ready, or makes one.
-fn join_network(machine: &Machine) -> Result<(), Failure> {
+fn own_network(machine: &Machine) -> Result<(), Failure> {
     let explain = |why: &str| format!("enter a network namespace: {why}");
     match &machine.network {
         Some(ready) => fork::join(ready.as_fd(), namespace::NETWORK).explain(FailureClass::Setting, explain),

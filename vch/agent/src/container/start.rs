@@ -10,8 +10,8 @@ use crate::sys::signals;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::Pid;
 use std::convert::Infallible;
-use std::os::fd::{AsFd, OwnedFd};
-use vch_agent_proto::{Container, FileWork, Namespaces, Process};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use vch_agent_proto::{Container, FileWork, Namespaces, Process, Scope};
 
 /// A child that is on its way.
 pub(crate) struct Started {
@@ -31,19 +31,37 @@ pub(crate) struct StartedContainer {
     pub(crate) mounts: OwnedFd,
 }
 
+/// The first processes of the containers whose namespaces a new one joins.
+#[derive(Default)]
+pub(crate) struct Joined<'a> {
+    /// Its process namespace.
+    pub(crate) pid: Option<BorrowedFd<'a>>,
+    /// Its IPC namespace and `/dev/shm`.
+    pub(crate) ipc: Option<BorrowedFd<'a>>,
+    /// Its network namespace.
+    pub(crate) network: Option<BorrowedFd<'a>>,
+}
+
 /// Forks a container's first process.
 ///
 /// # Errors
-/// The fork fails; later failures come over the channel.
+/// A process namespace cannot be joined, or the fork fails; later failures come over the channel.
 pub(crate) fn run(
     machine: &Machine,
     container: &Container,
+    joined: &Joined<'_>,
     cgroup: &Cgroup,
     stdio: ChildEnds,
 ) -> Result<StartedContainer, Failure> {
-    let process = fork_child(namespaces(container.namespaces), Some(cgroup), |channel| {
-        setup::run(machine, container, cgroup, stdio, channel)
-    })?;
+    let fork = || {
+        fork_child(namespaces(&container.namespaces), Some(cgroup), |channel| {
+            setup::run(machine, container, joined, cgroup, stdio, channel)
+        })
+    };
+    let process = match joined.pid {
+        Some(first) => in_process_namespace(machine, first, fork)?,
+        None => fork()?,
+    };
     with_mounts(process)
 }
 
@@ -95,12 +113,22 @@ pub(crate) fn exec(
     process: &Process,
     stdio: ChildEnds,
 ) -> Result<Started, Failure> {
-    // A process namespace is entered by children only, so the agent lends its own setting and takes it back: that saves
-    // a second fork, and the process is the agent's own child.
-    fork::join(first.pidfd.as_fd(), namespace::PID)
+    let first = first.pidfd.as_fd();
+    in_process_namespace(machine, first, || {
+        fork_child(0, Some(&container.cgroup), |channel| join::run(first, process, stdio, channel))
+    })
+}
+
+/// Forks into the process namespace of `first`. It is entered by children only, so the agent lends its own setting and
+/// takes it back: that saves a second fork, and the process is the agent's own child.
+fn in_process_namespace(
+    machine: &Machine,
+    first: BorrowedFd<'_>,
+    fork: impl FnOnce() -> Result<Started, Failure>,
+) -> Result<Started, Failure> {
+    fork::join(first, namespace::PID)
         .explain(FailureClass::NotFound, |why| format!("enter the container's process namespace: {why}"))?;
-    let started =
-        fork_child(0, Some(&container.cgroup), |channel| join::run(first.pidfd.as_fd(), process, stdio, channel));
+    let started = fork();
     if let Err(error) = fork::join(machine.pid_namespace.as_fd(), namespace::PID) {
         // Whatever would be forked next would land in a container.
         report(&format!("the machine's process namespace cannot be entered again: {error}"));
@@ -137,8 +165,8 @@ fn fork_child(
 
 /// The namespaces to fork into. The child makes its cgroup namespace, once it is in its cgroup, and joins a network
 /// namespace that may stand ready.
-fn namespaces(own: Namespaces) -> u64 {
-    [(own.pid, namespace::PID), (own.ipc, namespace::IPC), (own.uts, namespace::UTS)]
+fn namespaces(of: &Namespaces) -> u64 {
+    [(of.pid == Scope::Own, namespace::PID), (of.ipc == Scope::Own, namespace::IPC), (of.uts, namespace::UTS)]
         .into_iter()
         .filter(|(wanted, _)| *wanted)
         .fold(namespace::MOUNT, |sum, (_, bit)| sum | bit)

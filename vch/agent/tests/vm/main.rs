@@ -11,6 +11,7 @@ mod failures;
 mod guest;
 mod health;
 mod host;
+mod joined;
 mod life;
 mod limits;
 mod machine;

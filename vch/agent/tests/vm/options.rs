@@ -3,7 +3,7 @@
 use crate::machine::Machine;
 use crate::wanted::{container, process, shell};
 use crate::{field, guest, run};
-use vch_agent_proto::{Device, ExitStatus, Mount, MountKind, Request, Rootfs};
+use vch_agent_proto::{Device, ExitStatus, Mount, MountKind, Namespaces, Request, Rootfs, Scope};
 
 #[test]
 fn init_reaps_passes_signals_and_ends_as_its_process() {
@@ -131,8 +131,13 @@ fn privileged_has_the_machine_and_shared_namespaces_are_the_machines() {
     let text = run(
         &mut machine,
         |wanted| {
-            wanted.namespaces =
-                vch_agent_proto::Namespaces { pid: false, ipc: false, uts: false, network: false, cgroup: false };
+            wanted.namespaces = Namespaces {
+                pid: Scope::Machine,
+                ipc: Scope::Machine,
+                uts: false,
+                network: Scope::Machine,
+                cgroup: false,
+            };
         },
         "hostname; cat /proc/1/comm; ls /sys/class/net | tr '\\n' ' '; cut -d/ -f2 /proc/self/cgroup | wc -c; (sleep 100 &); echo x > /dev/shm/shared",
     );
@@ -140,8 +145,8 @@ fn privileged_has_the_machine_and_shared_namespaces_are_the_machines() {
     let text = run(
         &mut machine,
         |wanted| {
-            wanted.namespaces.ipc = false;
-            wanted.namespaces.pid = false;
+            wanted.namespaces.ipc = Scope::Machine;
+            wanted.namespaces.pid = Scope::Machine;
         },
         "cat /dev/shm/shared; ps | grep -c '[s]leep 100'; sleep 1; before=$(grep voluntary /proc/1/status); sleep 2; \
          test \"$before\" = \"$(grep voluntary /proc/1/status)\" && echo idle",
@@ -155,7 +160,8 @@ fn the_mac_address_is_the_identitys() {
     let mut machine = Machine::boot();
     machine.host.hello();
     machine.host.personalize(42);
-    let text = run(&mut machine, |wanted| wanted.namespaces.network = false, "cat /sys/class/net/eth0/address").ok();
+    let text =
+        run(&mut machine, |wanted| wanted.namespaces.network = Scope::Machine, "cat /sys/class/net/eth0/address").ok();
     assert_eq!(text, "02:00:00:00:00:2a\n");
 }
 

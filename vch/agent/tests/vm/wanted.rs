@@ -68,7 +68,7 @@ pub(crate) fn container(disks: &Disks, process: Process) -> Container {
         readonly_paths: strings(&["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]),
         devices: Vec::new(),
         privileged: false,
-        namespaces: Namespaces { pid: true, ipc: true, uts: true, network: true, cgroup: true },
+        namespaces: Namespaces::default(),
         limits: Limits::default(),
         init: false,
         process,

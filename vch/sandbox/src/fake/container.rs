@@ -18,7 +18,7 @@ pub fn container(id: &str, args: &[&str]) -> Container {
         readonly_paths: Vec::new(),
         devices: Vec::new(),
         privileged: false,
-        namespaces: Namespaces { pid: true, ipc: true, uts: true, network: true, cgroup: true },
+        namespaces: Namespaces::default(),
         limits: Limits::default(),
         init: false,
         process: process(args),
