@@ -3,11 +3,11 @@
 //! Machines do not outlive the daemon yet: those of a daemon that died have been ended when this is done, and their
 //! containers are marked so.
 
-use crate::container::driver;
 use crate::container::health::Health;
 use crate::container::record::Record;
 use crate::container::state::Status;
 use crate::container::{Container, Verb};
+use crate::container::{driver, joining};
 use crate::engine::{Blank, Engine, Rooms, containers_folder};
 use crate::error::{Error, Result};
 use crate::events::{Bus, Subject};
@@ -176,7 +176,9 @@ fn should_start(record: &Record, was_running: bool) -> bool {
     }
 }
 
-async fn start_all(containers: Vec<Arc<Container>>) {
+async fn start_all(mut containers: Vec<Arc<Container>>) {
+    // Those whose namespaces others join come first.
+    containers.sort_by_key(|container| joining::joins(&container.record().spec.host));
     for container in containers {
         if let Err(error) = container.ask(Verb::Start).await {
             tracing::warn!(container = %container.id, %error, "the container could not be started again");

@@ -2,15 +2,15 @@
 //! its own, run through the whole start path.
 
 use crate::container::record::Record;
-use crate::container::run_message::{self, IMAGE_LUN, SCRATCH_LUN};
+use crate::container::run_message::{self, Place};
 use crate::container::spec::ContainerSpec;
+use crate::container::tenant::{Disks, FIRST_SLOT};
 use crate::engine::Blank;
 use crate::error::{Error, Result};
 use std::path::Path;
 use vch_images::image_disk::{self, LayerExtent};
 use vch_images::{layer, scratch};
 use vch_sandbox::WarmUp;
-use vch_sandbox::hypervisor::{DiskFormat, DiskSpec};
 
 /// Where its disks are kept, under the data root.
 const FOLDER: &str = "warm-up";
@@ -36,13 +36,10 @@ fn make(folder: &Path, blank: &Path) -> Result<WarmUp> {
     let image = image_disk::write(&folder.join("image"), folder, &[extent]).map_err(|e| failed(&e))?;
     let writable = folder.join("scratch.ext4");
     scratch::clone(blank, &writable).map_err(|e| failed(&e))?;
-    Ok(WarmUp {
-        disks: vec![
-            DiskSpec { lun: SCRATCH_LUN, file: writable, format: DiskFormat::Raw, read_only: false },
-            DiskSpec { lun: IMAGE_LUN, file: image.descriptor, format: DiskFormat::Vmdk, read_only: true },
-        ],
-        container: run_message::of(&record(), 1, "")?,
-    })
+    let disks = Disks { image: Some(image.descriptor), scratch: writable };
+    let record = record();
+    let place = Place { layers: 1, slot: FIRST_SLOT, names: &record };
+    Ok(WarmUp { disks: disks.in_slot(FIRST_SLOT), container: run_message::of(&record, &place, "")? })
 }
 
 fn record() -> Record {

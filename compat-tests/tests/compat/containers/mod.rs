@@ -11,6 +11,7 @@ mod exec;
 mod export;
 mod health;
 mod inspect;
+mod joined;
 mod kill;
 mod list;
 mod list_filters;
@@ -38,6 +39,7 @@ pub(crate) fn tests() -> Vec<Test> {
         health::tests(),
         export::tests(),
         inspect::tests(),
+        joined::tests(),
         kill::tests(),
         list::tests(),
         list_filters::tests(),

@@ -90,20 +90,18 @@ fn restart(policy: &WirePolicy) -> Result<RestartPolicy> {
     }
 }
 
-/// Namespaces: the container's own, the machine's (`host`), or another container's, which is refused.
+/// Namespaces: the container's own, the machine's (`host`), or another container's.
 fn modes(host: &HostConfig) -> Result<()> {
-    let modes: [(&str, &str, &str, &[&str]); 4] = [
-        ("IPC", "IpcMode", &host.ipc_mode, &["", "none", "private", "host", "shareable"]),
-        ("PID", "PidMode", &host.pid_mode, &["", "host"]),
-        ("UTS", "UTSMode", &host.uts_mode, &["", "host"]),
-        ("USER", "UsernsMode", &host.userns_mode, &["", "host"]),
+    let modes: [(&str, &str, &[&str]); 4] = [
+        ("IPC", &host.ipc_mode, &["", "none", "private", "host", "shareable"]),
+        ("PID", &host.pid_mode, &["", "host"]),
+        ("UTS", &host.uts_mode, &["", "host"]),
+        ("USER", &host.userns_mode, &["", "host"]),
     ];
-    for (namespace, field, mode, known) in modes {
+    for (namespace, mode, known) in modes {
         let joins = mode.strip_prefix("container:").filter(|_| matches!(namespace, "IPC" | "PID"));
         if joins.is_some_and(|name| !name.is_empty() || namespace == "IPC") {
-            return Err(ApiError::not_implemented(format!(
-                "HostConfig.{field} \"{mode}\" is not supported: each container has a machine of its own"
-            )));
+            continue;
         }
         if !known.contains(&mode) {
             return Err(ApiError::invalid(format!("invalid {namespace} mode: {mode}")));

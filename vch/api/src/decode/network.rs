@@ -38,9 +38,7 @@ pub(super) fn validate_mode(config: &Config, host: &HostConfig) -> Result<()> {
             }
             () => {}
         }
-        return Err(ApiError::not_implemented(format!(
-            "HostConfig.NetworkMode \"{mode}\" is not supported: each container has a machine of its own"
-        )));
+        return Ok(());
     }
     if host.uts_mode == "host" && !config.hostname.is_empty() {
         return conflict("hostname and the UTS mode");

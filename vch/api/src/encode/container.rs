@@ -108,7 +108,7 @@ pub(crate) fn summary(summary: &ContainerSummary, version: Version) -> Summary {
 
 /// The network that a container is on, by name; its addresses are empty, since there is nothing but loopback.
 fn networks(spec: &ContainerSpec) -> BTreeMap<String, EndpointSettings> {
-    if spec.network_disabled {
+    if spec.network_disabled || spec.host.network_mode.starts_with("container:") {
         return BTreeMap::new();
     }
     let name = match spec.host.network_mode.as_str() {

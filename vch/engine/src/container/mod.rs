@@ -9,6 +9,7 @@ pub(crate) mod detach;
 pub(crate) mod driver;
 pub(crate) mod fit;
 pub mod health;
+pub(crate) mod joining;
 pub(crate) mod live;
 pub(crate) mod process_spec;
 pub(crate) mod pump;
@@ -16,6 +17,7 @@ pub(crate) mod record;
 pub(crate) mod run_message;
 pub mod spec;
 pub mod state;
+pub(crate) mod tenant;
 pub mod view;
 
 use crate::error::{Error, Result};

@@ -2,17 +2,24 @@
 //!
 //! Defaults are those of moby's `oci/defaults.go`, `daemon/oci_linux.go` and `daemon/container_operations_unix.go`.
 
+use super::joining::scope;
 use super::process_spec;
 use super::record::Record;
 use super::spec::{HostSpec, Resources};
+use super::tenant::{image_lun, scratch_lun};
 use crate::error::Result;
-use vch_sandbox::proto::{Container, Device, Disk, File, Limits, Mount, MountKind, Namespaces, Rootfs};
+use vch_sandbox::proto::{Container, Device, Disk, File, Limits, Mount, MountKind, Namespaces, Rootfs, Scope};
 
-/// Where the agent finds the image disk.
-pub(crate) const IMAGE_LUN: u16 = 0;
-
-/// Where the agent finds the writable disk.
-pub(crate) const SCRATCH_LUN: u16 = 1;
+/// What a run is given beside the record.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    /// Layers on its image disk.
+    pub(crate) layers: u32,
+    /// Its slot in the machine.
+    pub(crate) slot: u16,
+    /// Whose host name, `hosts` and `resolv.conf` it has: its own record, or that of the container whose network it joins.
+    pub(crate) names: &'a Record,
+}
 
 /// Docker's default size of `/dev/shm`.
 const SHM: u64 = 64 << 20;
@@ -44,7 +51,8 @@ pub(crate) fn hostname(record: &Record) -> String {
 }
 
 /// The message. `host_resolv_conf` is the host's resolver configuration.
-pub(crate) fn of(record: &Record, layers: u32, host_resolv_conf: &str) -> Result<Container> {
+pub(crate) fn of(record: &Record, place: &Place<'_>, host_resolv_conf: &str) -> Result<Container> {
+    let Place { layers, slot, names } = *place;
     let spec = &record.spec;
     let host = &spec.host;
     let paths = |asked: &Option<Vec<String>>, default: &[&str]| match asked {
@@ -55,14 +63,14 @@ pub(crate) fn of(record: &Record, layers: u32, host_resolv_conf: &str) -> Result
     Ok(Container {
         id: record.id.clone(),
         rootfs: Rootfs {
-            image: (layers > 0).then_some(Disk::ScsiLun(IMAGE_LUN)),
+            image: (layers > 0).then_some(Disk::ScsiLun(image_lun(slot))),
             layers,
-            scratch: Disk::ScsiLun(SCRATCH_LUN),
+            scratch: Disk::ScsiLun(scratch_lun(slot)),
             read_only: host.readonly_rootfs,
         },
-        hostname: hostname(record),
-        domainname: spec.domainname.clone(),
-        files: files(record, host_resolv_conf),
+        hostname: hostname(names),
+        domainname: names.spec.domainname.clone(),
+        files: files(names, host_resolv_conf),
         mounts: mounts(host),
         shm_size: if host.shm_size == 0 { SHM } else { host.shm_size },
         sysctls: sysctls(host),
@@ -79,14 +87,15 @@ pub(crate) fn of(record: &Record, layers: u32, host_resolv_conf: &str) -> Result
             .collect(),
         privileged: host.privileged,
         namespaces: Namespaces {
-            pid: host.pid_mode != "host",
-            ipc: host.ipc_mode != "host",
+            pid: scope(&host.pid_mode),
+            ipc: scope(&host.ipc_mode),
             uts: host.uts_mode != "host",
-            network: host.network_mode != "host",
+            network: scope(&host.network_mode),
             cgroup: host.cgroupns_mode != "host" && !(host.cgroupns_mode.is_empty() && host.privileged),
         },
         limits: limits(&host.resources),
-        init: host.init.unwrap_or(false),
+        // As dockerd: the machine and another container have an init already.
+        init: host.init.unwrap_or(false) && scope(&host.pid_mode) == Scope::Own,
         process: process_spec::first(record)?,
     })
 }
@@ -119,7 +128,7 @@ fn mounts(host: &HostSpec) -> Vec<Mount> {
 /// What was asked for, and the two that Docker sets itself in a network namespace of the container's own.
 fn sysctls(host: &HostSpec) -> Vec<(String, String)> {
     let mut all: Vec<_> = host.sysctls.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    if host.network_mode != "host" {
+    if scope(&host.network_mode) == Scope::Own {
         for (key, value) in
             [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")]
         {

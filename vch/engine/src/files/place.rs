@@ -7,6 +7,7 @@
 use crate::container::Container;
 use crate::container::live::Live;
 use crate::container::run_message;
+use crate::container::tenant::FIRST_SLOT;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::timestamp::Timestamp;
@@ -52,16 +53,16 @@ impl Place {
                 (now.live.clone(), now.ends)
             };
             if let Some(live) = live {
-                live.begin_work().await.map_err(|e| Error::chain("wake the container's machine", &e))?;
+                live.tenant.begin_work().await.map_err(|e| Error::chain("wake the container's machine", &e))?;
                 match live.sandbox.files(&container.id, work.clone(), input).await {
                     Ok(process) => return Ok((Self::Running(live), process)),
                     Err(error) if is_ending(&error) => {
-                        live.end_work().await;
+                        live.tenant.end_work().await;
                         // Its files are at rest soon.
                         watch.wait_for(|now| now.ends != ends).await.map(drop).map_err(|_| gone(container))?;
                     }
                     Err(error) => {
-                        live.end_work().await;
+                        live.tenant.end_work().await;
                         return Err(Error::chain("work on the container's files", &error));
                     }
                 }
@@ -85,7 +86,7 @@ impl Place {
     /// Lets go of it: of a machine of the work's own, once everything is on the disk.
     pub(super) async fn leave(self) {
         match self {
-            Self::Running(live) => live.end_work().await,
+            Self::Running(live) => live.tenant.end_work().await,
             Self::AtRest { sandbox, id, disk } => {
                 if let Err(error) = sandbox.released(&id).await {
                     tracing::warn!(container = %id, %error, "the container's disk was not unmounted in order");
@@ -119,15 +120,16 @@ async fn at_rest(
     if container.now().removal.is_some() {
         return Err(gone(container));
     }
-    let (request, layers) = start::machine_for(engine, container, &record).await?;
-    let mut message = run_message::of(&record, layers, &engine.host_resolv_conf())?;
+    let (disks, layers) = start::disks_of(engine, container, &record).await?;
+    let place = run_message::Place { layers, slot: FIRST_SLOT, names: &record };
+    let mut message = run_message::of(&record, &place, &engine.host_resolv_conf())?;
     if record.state.started_at == Timestamp::ZERO {
         // Docker writes them when a container starts first.
         message.files.clear();
     }
     let sandbox = engine
         .machines()
-        .start(request)
+        .start(start::machine_of(&record, &disks))
         .await
         .map_err(|e| Error::chain("start a microVM for the container's files", &e))?;
     match sandbox.files_at_rest(message, work.clone(), input).await {

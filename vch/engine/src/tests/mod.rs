@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod health;
 mod images;
+mod joined;
 mod lifecycle;
 mod logs;
 mod naming;

@@ -27,6 +27,7 @@ impl Engine {
         let mut spec = request.spec;
         let machine = self.machines().facts();
         let warnings = fit::check(&spec.host.resources, machine.vcpus, u64::from(machine.memory_mib) << 20)?;
+        self.resolve_joined(&mut spec.host)?;
         inherit(&mut spec, &image.defaults);
         if spec.entrypoint.iter().flatten().chain(spec.cmd.iter().flatten()).next().is_none() {
             return Err(Error::invalid("no command specified"));

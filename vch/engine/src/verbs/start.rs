@@ -4,13 +4,14 @@ use crate::container::attach::Input;
 use crate::container::driver::{Driver, Run};
 use crate::container::live::Live;
 use crate::container::record::Record;
+use crate::container::run_message::Place;
+use crate::container::tenant::{Disks, FIRST_SLOT, Tenant};
 use crate::container::{Container, Verb, pump, run_message};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::logs::json_file::Writer;
 use std::sync::Arc;
 use tokio::sync::{Notify, OwnedMutexGuard, mpsc};
-use vch_sandbox::hypervisor::{DiskFormat, DiskSpec};
 use vch_sandbox::proto::{FailureClass, WindowSize};
 use vch_sandbox::{Process, Request, Sandbox, SandboxError, Streams};
 
@@ -46,29 +47,62 @@ pub(crate) async fn run(driver: &Driver) -> std::result::Result<Run, Failed> {
     // Work on its files at rest comes to its end first.
     let disk = Arc::clone(&driver.container.disk).lock_owned().await;
     let log = open_log(driver, &record)?;
-    let (request, layers) = machine_for(rooms, &driver.container, &record).await?;
-    let message = run_message::of(&record, layers, &rooms.host_resolv_conf())?;
-    let sandbox =
-        rooms.machines().start(request).await.map_err(|e| Error::chain("start the container's microVM", &e))?;
-    match sandbox.run(message, streams(&record)).await {
-        Ok(process) => Ok(attach_tasks(driver, sandbox, process, log, disk)),
-        Err(error) => {
-            sandbox.end().await;
-            Err(explain(&error))
+    let joining = rooms.joining(&record)?;
+    let (disks, layers) = disks_of(rooms, &driver.container, &record).await?;
+    let (sandbox, tenant) = settle(rooms, &record, joining.tenant, &disks).await?;
+    let place = Place { layers, slot: tenant.slot(), names: &joining.names };
+    let started = match run_message::of(&record, &place, &rooms.host_resolv_conf()) {
+        Ok(message) => sandbox.run(message, streams(&record)).await.map_err(|error| explain(&error)),
+        Err(error) => Err(error.into()),
+    };
+    match started {
+        Ok(process) => {
+            adopt_names(driver, &record, &joining.names).await;
+            Ok(attach_tasks(driver, tenant, process, log, disk))
+        }
+        Err(failed) => {
+            tenant.leave().await;
+            Err(failed)
         }
     }
 }
 
-/// The machine that a container's disks go into, and the number of its image's layers.
-pub(crate) async fn machine_for(engine: &Engine, container: &Container, record: &Record) -> Result<(Request, u32)> {
-    let prepared = engine.prepare_image(&record.image_id).await?;
-    let disk = |lun, file, format, read_only| DiskSpec { lun, file, format, read_only };
-    let mut disks = vec![disk(run_message::SCRATCH_LUN, container.scratch_path(), DiskFormat::Raw, false)];
-    if let Some(image) = &prepared.image {
-        disks.push(disk(run_message::IMAGE_LUN, image.clone(), DiskFormat::Vmdk, true));
+/// A place in the machine of those whose namespaces are joined, or in one of its own.
+async fn settle(rooms: &Engine, record: &Record, joined: Option<Tenant>, disks: &Disks) -> Result<(Sandbox, Tenant)> {
+    if let Some(joined) = joined {
+        let tenant = joined.join(&record.id, disks).await?;
+        return Ok((tenant.sandbox().clone(), tenant));
     }
-    let request = Request { id: record.id.clone(), hostname: run_message::hostname(record), disks };
-    Ok((request, prepared.layers))
+    let started = rooms.machines().start(machine_of(record, disks)).await;
+    let sandbox = started.map_err(|e| Error::chain("start the container's microVM", &e))?;
+    Ok((sandbox.clone(), Tenant::first(sandbox, &record.id, disks)))
+}
+
+/// As dockerd, a container that joins another's network has that one's host name from its start on.
+async fn adopt_names(driver: &Driver, record: &Record, names: &Record) {
+    let (hostname, domainname) = (run_message::hostname(names), names.spec.domainname.clone());
+    if names.id == record.id || (record.spec.hostname == hostname && record.spec.domainname == domainname) {
+        return;
+    }
+    let adopted = driver.change(|record| {
+        let spec = Arc::make_mut(&mut record.spec);
+        spec.hostname = hostname;
+        spec.domainname = domainname;
+    });
+    if let Err(error) = adopted.await {
+        tracing::warn!(container = %record.id, %error, "inspect shows the host name that the container had before");
+    }
+}
+
+/// A container's disks, and the number of its image's layers.
+pub(crate) async fn disks_of(engine: &Engine, container: &Container, record: &Record) -> Result<(Disks, u32)> {
+    let prepared = engine.prepare_image(&record.image_id).await?;
+    Ok((Disks { image: prepared.image, scratch: container.scratch_path() }, prepared.layers))
+}
+
+/// The machine that a container's disks go into.
+pub(crate) fn machine_of(record: &Record, disks: &Disks) -> Request {
+    Request { id: record.id.clone(), hostname: run_message::hostname(record), disks: disks.in_slot(FIRST_SLOT) }
 }
 
 fn open_log(driver: &Driver, record: &Record) -> Result<Option<Writer>> {
@@ -93,7 +127,7 @@ fn streams(record: &Record) -> Streams {
 
 fn attach_tasks(
     driver: &Driver,
-    sandbox: Sandbox,
+    tenant: Tenant,
     mut process: Process,
     log: Option<Writer>,
     disk: OwnedMutexGuard<()>,
@@ -114,7 +148,8 @@ fn attach_tasks(
         tokio::spawn(pump::input(clients, stdin));
     }
     let handle = process.handle();
-    Run { live: Live::new(sandbox, handle, cut_off), pump, disk }
+    let live = Live { sandbox: tenant.sandbox().clone(), tenant, process: handle, cut_off };
+    Run { live, pump, disk }
 }
 
 /// The agent's refusal in the words that runc's would reach a client in, and the exit code that goes with it.

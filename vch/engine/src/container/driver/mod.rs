@@ -252,7 +252,7 @@ impl Driver {
                 tracing::warn!(container = %self.container.id, %error, "the container's disk was not unmounted in order");
             }
         }
-        live.sandbox.end().await;
+        live.tenant.leave().await;
         drop(disk);
         match restart {
             Some(delay) => self.restart.set(delay),

@@ -23,18 +23,19 @@ impl Driver {
             return Err(Error::conflict(format!("container {} is not running", record.id)));
         };
         if record.state.status == Status::Paused {
-            live.resume().await.map_err(|e| Error::chain("let the container go on", &e))?;
+            live.tenant.resume().await?;
             self.note(|record| record.state.status = Status::Running, |_| {}).await;
             self.watch_health();
         }
         match live.process.signal(signal).await {
             Ok(()) => Ok(()),
+            // It has ended by itself.
+            Err(SandboxError::Failure(failure)) if failure.class == FailureClass::NotFound => Ok(()),
             Err(_) if signal == supervisor::SIGKILL => {
                 // An agent that cannot kill is no reason to let the container live.
                 live.sandbox.end().await;
                 Ok(())
             }
-            Err(SandboxError::Failure(failure)) if failure.class == FailureClass::NotFound => Ok(()),
             Err(error) => Err(Error::chain("send the signal", &error)),
         }
     }
@@ -45,9 +46,9 @@ impl Driver {
             (Some(_), Status::Paused) => Err(Error::conflict(format!("container {} is already paused", record.id))),
             (Some(live), _) => {
                 self.unwatch_health();
-                if let Err(error) = live.pause().await {
+                if let Err(error) = live.tenant.pause().await {
                     self.watch_health();
-                    return Err(Error::chain("pause the container", &error));
+                    return Err(error);
                 }
                 let paused = |record: &mut Record| {
                     record.state.status = Status::Paused;
@@ -65,7 +66,7 @@ impl Driver {
         let record = self.record();
         match self.live() {
             Some(live) if record.state.status == Status::Paused => {
-                live.resume().await.map_err(|e| Error::chain("unpause the container", &e))?;
+                live.tenant.resume().await?;
                 self.change(|record| record.state.status = Status::Running).await?;
                 self.watch_health();
                 self.tell("unpause", []);
@@ -103,8 +104,10 @@ impl Driver {
         }
         self.tell("kill", [("signal", "9".into())]);
         if let Some(live) = self.live() {
-            if live.process.signal(supervisor::SIGKILL).await.is_err() {
-                live.sandbox.end().await;
+            match live.process.signal(supervisor::SIGKILL).await {
+                Ok(()) => {}
+                Err(SandboxError::Failure(failure)) if failure.class == FailureClass::NotFound => {}
+                Err(_) => live.sandbox.end().await,
             }
             self.on_exit(live.process.wait().await).await;
         }
