@@ -16,6 +16,8 @@ pub enum Class {
     Invalid,
     /// Credentials are missing or refused.
     Unauthorized,
+    /// Known to the registry, and not allowed to.
+    Forbidden,
     /// There is no such image, manifest or repository.
     NotFound,
     /// The state of the store forbids it (image in use, several tags).
@@ -54,6 +56,30 @@ pub enum ImageError {
     /// A tag whose name is a digest algorithm, so that `sha256:x` would mean two things.
     #[error("refusing to create an ambiguous tag using digest algorithm as name")]
     AmbiguousTag,
+    /// Nothing of this name is here to be pushed; the familiar name, dockerd's words.
+    #[error("An image does not exist locally with the tag: {0}")]
+    NothingToPush(String),
+    /// No such tag to be pushed; the familiar reference, dockerd's words.
+    #[error("tag does not exist: {0}")]
+    NoSuchTag(String),
+    /// Only digests of this name are here; the familiar name, dockerd's words.
+    #[error("no tags to push for {0}")]
+    NoTags(String),
+    /// A push of a name with a digest; dockerd's words.
+    #[error("cannot push a digest reference")]
+    PushByDigest,
+    /// An image that is here for another platform than the one asked for; dockerd's words.
+    #[error(
+        "image with reference {reference} was found but its platform ({own}) does not match the specified platform ({asked})"
+    )]
+    WrongPlatform {
+        /// What was asked for.
+        reference: String,
+        /// The platform it is for.
+        own: String,
+        /// The platform it was to be for.
+        asked: String,
+    },
     /// The history of an image speaks of more layers than it has.
     #[error("too many non-empty layers in History section")]
     HistoryTooLong,
@@ -94,7 +120,9 @@ impl ImageError {
         match self {
             Self::Reference(_) | Self::Digest(_) | Self::TagWithDigest | Self::AmbiguousTag => Class::Invalid,
             Self::BadFilter { .. } | Self::BadPlatform(_) | Self::Layer(_) => Class::Invalid,
-            Self::NoSuchImage(_) | Self::NoSuchReference => Class::NotFound,
+            Self::NoSuchImage(_) | Self::NoSuchReference | Self::NothingToPush(_) => Class::NotFound,
+            Self::NoSuchTag(_) | Self::NoTags(_) | Self::WrongPlatform { .. } => Class::NotFound,
+            Self::PushByDigest => Class::Invalid,
             Self::Conflict(_) => Class::Conflict,
             Self::HistoryTooLong => Class::System,
             Self::Content(error) => error.class(),

@@ -7,6 +7,7 @@
 //! | [`image`] | configurations, and the verbs that need only the store |
 //! | [`registry`] | the client of the Distribution protocol |
 //! | [`pull`], [`progress`] | from a registry into the store, and what is told meanwhile |
+//! | [`push`] | from the store to a registry |
 //! | [`archive`] | load, import, save |
 //! | [`layer`], [`erofs`] | tar streams become layer disks, and the file system they hold |
 //! | [`image_disk`], [`scratch`] | the disks that a machine is given: an image's layers in one, and one to write to |
@@ -26,6 +27,7 @@ mod pipe;
 pub mod platform;
 pub mod progress;
 pub mod pull;
+pub mod push;
 pub mod reference;
 pub mod registry;
 pub mod scratch;

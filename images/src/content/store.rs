@@ -30,7 +30,9 @@ pub struct StoreOptions {
     pub certificates: Option<PathBuf>,
     /// Layers downloaded at once, over all pulls.
     pub concurrent_downloads: usize,
-    /// Attempts per download before a pull gives up.
+    /// Layers uploaded at once, over all pushes.
+    pub concurrent_uploads: usize,
+    /// Attempts per download or upload before a pull or push gives up.
     pub download_attempts: u32,
     /// The wait before the second attempt; it doubles each time.
     pub retry_delay: Duration,
@@ -47,6 +49,7 @@ impl Default for StoreOptions {
             registry_mirrors: Vec::new(),
             certificates: Some(PathBuf::from("/etc/docker/certs.d")),
             concurrent_downloads: 3,
+            concurrent_uploads: 5,
             download_attempts: 5,
             retry_delay: Duration::from_secs(1),
             stall_timeout: Duration::from_secs(60),
@@ -70,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) options: StoreOptions,
     /// As many permits as downloads may run at once.
     pub(crate) downloads: Semaphore,
+    /// As many permits as uploads may run at once.
+    pub(crate) uploads: Semaphore,
     pub(crate) flights: Flights,
 }
 
@@ -131,8 +136,9 @@ fn open(root: &Path, options: StoreOptions) -> Result<Store, ImageError> {
     let index = Index::open(&layout, config)?;
     ingest::clean(&layout)?;
     let downloads = Semaphore::new(options.concurrent_downloads.max(1));
-    let shared =
-        Shared { layout, index, pins: Pins::default(), registry, options, downloads, flights: Flights::default() };
+    let uploads = Semaphore::new(options.concurrent_uploads.max(1));
+    let (pins, flights) = (Pins::default(), Flights::default());
+    let shared = Shared { layout, index, pins, registry, options, downloads, uploads, flights };
     forget_lost_layers(&shared)?;
     shared.collect_garbage()?;
     Ok(Store { shared: Arc::new(shared) })

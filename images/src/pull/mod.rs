@@ -130,7 +130,7 @@ impl Store {
         Ok(PullOutcome { pulled, newer })
     }
 
-    fn retry(&self) -> Retry {
+    pub(crate) fn retry(&self) -> Retry {
         let options = &self.shared().options;
         Retry { attempts: options.download_attempts.max(1), delay: options.retry_delay }
     }

@@ -80,6 +80,21 @@ pub enum RegistryError {
         /// What was asked.
         url: String,
     },
+    /// A search term with a scheme; dockerd's words.
+    #[error("invalid repository name: repository name ({0}) should not have a scheme")]
+    SearchTerm(String),
+    /// The index refused; dockerd's words.
+    #[error("Unexpected status code {0}")]
+    SearchStatus(u16),
+    /// A registry that cannot be searched.
+    #[error("registry {0} has neither an index to search (/v1/search) nor a catalogue (/v2/_catalog)")]
+    NoSearch(String),
+    /// The same where something was to be pushed: dockerd says it without the address.
+    #[error("no basic auth credentials")]
+    NoPushCredentials,
+    /// A registry that does not say where an upload goes, or names a place it must not go to.
+    #[error("invalid upload location in the registry's answer")]
+    UploadLocation,
     /// The connection failed, stood still, or broke off.
     #[error("{method} \"{url}\": {words}")]
     Transport {
@@ -193,20 +208,26 @@ impl RegistryError {
             Self::ManifestUnknown { .. } | Self::Denied { .. } | Self::NameUnknown { .. } | Self::NoPlatform(_) => {
                 Class::NotFound
             }
+            Self::Wire(error) if error.code == "DENIED" => Class::Forbidden,
             Self::Wire(error) => match error.status {
                 401 => Class::Unauthorized,
                 404 => Class::NotFound,
                 _ => Class::Unavailable,
             },
-            Self::NoCredentials { .. } | Self::Login { status: 401 | 403, .. } => Class::Unauthorized,
+            Self::NoCredentials { .. } | Self::NoPushCredentials | Self::Login { status: 401 | 403, .. } => {
+                Class::Unauthorized
+            }
             Self::Token { status: 400..=499, .. } => Class::Unauthorized,
             Self::Transport { .. } | Self::Status { .. } | Self::Unparsable { .. } | Self::Token { .. } => {
                 Class::Unavailable
             }
-            Self::Login { .. } => Class::Unavailable,
-            Self::Schema1(_) | Self::NotAnImage { .. } | Self::MediaType(_) | Self::ForeignLayer(_) => {
-                Class::Unsupported
-            }
+            Self::Login { .. } | Self::UploadLocation => Class::Unavailable,
+            Self::SearchStatus(_) => Class::System,
+            Self::NoSearch(_)
+            | Self::Schema1(_)
+            | Self::NotAnImage { .. }
+            | Self::MediaType(_)
+            | Self::ForeignLayer(_) => Class::Unsupported,
             Self::Certificate { .. } => Class::System,
             _ => Class::Invalid,
         }

@@ -106,6 +106,11 @@ impl Session {
         }
     }
 
+    /// The next page's address that an answer's headers give.
+    pub(super) fn next_of(&self, current: &str, headers: &HeaderMap) -> Option<String> {
+        self.next_page(current, headers.get(LINK)?.to_str().ok()?)
+    }
+
     /// The address in `Link: <…>; rel="next"`, if it is of the same endpoint.
     fn next_page(&self, current: &str, link: &str) -> Option<String> {
         let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;

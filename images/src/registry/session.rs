@@ -1,18 +1,19 @@
 //! A conversation with one repository at one endpoint: requests, and the way in when they are refused.
 //!
-//! Called by pull and login. A token is fetched when the registry asks for one and again when it has expired; parallel
+//! Called by pull, push and login. A token is fetched when the registry asks for one and again when it has expired; parallel
 //! requests share it. Credentials are sent to the endpoint itself or to the token server it names, and nowhere else;
 //! mirrors of `docker.io` get none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::Mutex;
 
 use super::body::{bounded, default_message, wire_error};
 use super::challenge::{self, Challenge};
+use super::outgoing::{Outgoing, unless_still};
 use super::settings::Endpoint;
 use super::token::{Credentials, Request};
 use super::transport::{Transport, words};
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     authorization: Mutex<Authorization>,
     /// Whether to ask for a refresh token, as a login does.
     offline: bool,
+    /// What is to be done in the repository, in a token's words; said where the registry's challenge names no scope.
+    actions: &'static str,
     /// Whether the endpoint has answered anything yet.
     reached: AtomicBool,
 }
@@ -60,6 +63,7 @@ impl Session {
             credentials,
             authorization: Mutex::new(Authorization { header, identity: None }),
             offline: false,
+            actions: "pull",
             reached: AtomicBool::new(false),
         })
     }
@@ -67,6 +71,11 @@ impl Session {
     /// Asks for a refresh token too.
     pub(super) fn offline(self) -> Self {
         Self { offline: true, ..self }
+    }
+
+    /// Asks to write, too.
+    pub(crate) fn writing(self) -> Self {
+        Self { actions: "pull,push", ..self }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -98,34 +107,63 @@ impl Session {
 
     /// Gets a URL of the endpoint; the answer may have any status.
     pub(super) async fn get_any(&self, url: &str, headers: &HeaderMap) -> Result<Response, RegistryError> {
+        self.any(&Outgoing { headers: headers.clone(), ..Outgoing::new(Method::GET, url) }).await
+    }
+
+    /// Sends a request, finding a way in when asked to; any status that is not a success is an error.
+    pub(super) async fn ask(&self, request: &Outgoing) -> Result<Response, RegistryError> {
+        let answer = self.any(request).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(self.failure(answer).await)
+    }
+
+    /// Sends a request, finding a way in when asked to; the answer may have any status.
+    pub(super) async fn any(&self, request: &Outgoing) -> Result<Response, RegistryError> {
         let sent = self.authorization.lock().await.header.clone();
-        let answer = self.send(url, headers, sent.as_ref()).await?;
+        let answer = self.send(request, sent.as_ref()).await?;
         if answer.status() != StatusCode::UNAUTHORIZED || !self.credentials.registry_token.is_empty() {
             return Ok(answer);
         }
         let challenges = challenges(&answer);
-        match self.authorize(url, &challenges, sent).await? {
-            Some(header) => self.send(url, headers, Some(&header)).await,
+        match self.authorize(request, &challenges, sent).await? {
+            Some(header) => self.send(request, Some(&header)).await,
             None => Ok(answer),
         }
     }
 
-    async fn send(
+    /// Sends a request as it is. An address elsewhere, as some registries give for uploads, sees no secret.
+    pub(super) async fn send(
         &self,
-        url: &str,
-        headers: &HeaderMap,
+        request: &Outgoing,
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, RegistryError> {
-        let mut request = self.client.get(url).headers(headers.clone());
-        if let Some(value) = authorization {
-            request = request.header(AUTHORIZATION, value);
+        let (method, url) = (request.word(), &request.url);
+        let failed = |words: String| RegistryError::Transport { method, url: url.clone(), words };
+        let mut building = self.client.request(request.method.clone(), url).headers(request.headers.clone());
+        let (body, moved) = request.payload.open().await.map_err(|error| failed(error.to_string()))?;
+        building = match body {
+            Some((body, length)) => building.header(CONTENT_LENGTH, length).body(body),
+            None if request.method != Method::GET && request.method != Method::HEAD => {
+                building.header(CONTENT_LENGTH, 0)
+            }
+            None => building,
+        };
+        if let Some(value) = authorization.filter(|_| self.is_home(url)) {
+            building = building.header(AUTHORIZATION, value);
         }
-        let failed = |words: String| RegistryError::Transport { method: "Get", url: url.to_owned(), words };
-        let answer = tokio::time::timeout(self.transport.stall(), request.send()).await;
+        let answer = unless_still(self.transport.stall(), &moved, building.send()).await;
         let answer =
-            answer.map_err(|_| failed("no answer in time".to_owned()))?.map_err(|error| failed(words(&error)))?;
+            answer.ok_or_else(|| failed("no answer in time".to_owned()))?.map_err(|error| failed(words(&error)))?;
         self.reached.store(true, Ordering::Relaxed);
         Ok(answer)
+    }
+
+    /// Whether an address is one of the endpoint itself.
+    fn is_home(&self, url: &str) -> bool {
+        let origin = |url: &str| url::Url::parse(url).ok().map(|url| url.origin());
+        origin(url).is_some_and(|found| Some(found) == origin(&self.endpoint.url))
     }
 
     /// Whether the endpoint has answered anything yet.
@@ -136,7 +174,7 @@ impl Session {
     /// A header that may do better than the one that was refused; `None` when there is none.
     async fn authorize(
         &self,
-        url: &str,
+        asked: &Outgoing,
         challenges: &[Challenge],
         refused: Option<HeaderValue>,
     ) -> Result<Option<HeaderValue>, RegistryError> {
@@ -150,7 +188,8 @@ impl Session {
             Challenge::Basic => None,
         });
         if let Some(challenge) = bearer {
-            let scope = (!self.repository.is_empty()).then(|| format!("repository:{}:pull", self.repository));
+            let scope =
+                (!self.repository.is_empty()).then(|| format!("repository:{}:{}", self.repository, self.actions));
             let request = Request {
                 client: &self.client,
                 transport: &self.transport,
@@ -167,7 +206,7 @@ impl Session {
         }
         if challenges.contains(&Challenge::Basic) {
             let Some(basic) = self.credentials.basic() else {
-                return Err(RegistryError::NoCredentials { method: "Get", url: url.to_owned() });
+                return Err(RegistryError::NoCredentials { method: asked.word(), url: asked.url.clone() });
             };
             let header = header_value(&basic);
             if header == refused {
@@ -180,7 +219,7 @@ impl Session {
     }
 
     /// The failure an answer tells of.
-    async fn failure(&self, answer: Response) -> RegistryError {
+    pub(super) async fn failure(&self, answer: Response) -> RegistryError {
         let status = answer.status();
         if status == StatusCode::UNAUTHORIZED {
             for challenge in challenges(&answer) {

@@ -32,6 +32,8 @@ struct Content {
     documents: HashMap<String, (String, Vec<u8>)>,
     blobs: HashMap<Digest, Vec<u8>>,
     tags: Vec<String>,
+    /// What was sent to uploads, by path.
+    uploads: HashMap<String, Vec<u8>>,
 }
 
 /// A registry.
@@ -45,7 +47,7 @@ impl TestRegistry {
     pub(crate) async fn start(door: Door) -> Self {
         let content: Arc<Mutex<Content>> = Arc::default();
         let served = content.clone();
-        let server = Server::start(move |seen| answer(&served.lock().unwrap(), &door, seen)).await;
+        let server = Server::start(move |seen| answer(&mut served.lock().unwrap(), &door, seen)).await;
         Self { server, content }
     }
 
@@ -76,6 +78,17 @@ impl TestRegistry {
         }
     }
 
+    /// A manifest's bytes, by repository and tag or digest.
+    pub(crate) fn manifest(&self, repository: &str, name: &str) -> Option<Vec<u8>> {
+        let content = self.content.lock().unwrap();
+        content.documents.get(&format!("/v2/{repository}/manifests/{name}")).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// How many blobs it has.
+    pub(crate) fn blobs(&self) -> usize {
+        self.content.lock().unwrap().blobs.len()
+    }
+
     /// The path of a blob.
     pub(crate) fn blob(repository: &str, bytes: &[u8]) -> String {
         format!("/v2/{repository}/blobs/{}", Digest::of(bytes))
@@ -90,7 +103,7 @@ fn basic() -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{PASSWORD}")))
 }
 
-fn answer(content: &Content, door: &Door, seen: &Seen) -> Answer {
+fn answer(content: &mut Content, door: &Door, seen: &Seen) -> Answer {
     let shown = seen.headers.get("authorization");
     let host = seen.headers.get("host").cloned().unwrap_or_default();
     if seen.path == "/token" {
@@ -123,6 +136,9 @@ fn answer(content: &Content, door: &Door, seen: &Seen) -> Answer {
     if seen.path == "/v2/" {
         return Answer::new(200, "{}");
     }
+    if let Some(answer) = taken(content, seen) {
+        return answer;
+    }
     if seen.path.ends_with("/tags/list") {
         return tags(content, seen);
     }
@@ -134,6 +150,42 @@ fn answer(content: &Content, door: &Door, seen: &Seen) -> Answer {
         Some(bytes) => Answer::new(200, bytes.clone()),
         None if seen.path.contains("/blobs/") => error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
         None => error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+    }
+}
+
+/// What is sent in: uploads (each has a number) and manifests.
+fn taken(content: &mut Content, seen: &Seen) -> Option<Answer> {
+    let (folder, name) = seen.path.rsplit_once('/')?;
+    match seen.method.as_str() {
+        "POST" => {
+            let path = format!("{folder}/{}", content.uploads.len() + 1);
+            content.uploads.insert(path.clone(), Vec::new());
+            Some(Answer::new(202, "").header("Location", path))
+        }
+        "PATCH" => {
+            content.uploads.insert(seen.path.clone(), seen.bytes.clone());
+            Some(Answer::new(202, "").header("Location", seen.path.clone()))
+        }
+        "PUT" if folder.ends_with("/manifests") => {
+            let kind = seen.headers.get("content-type").cloned().unwrap_or_default();
+            content
+                .documents
+                .insert(format!("{folder}/{}", Digest::of(&seen.bytes)), (kind.clone(), seen.bytes.clone()));
+            content.documents.insert(format!("{folder}/{name}"), (kind, seen.bytes.clone()));
+            Some(Answer::new(201, ""))
+        }
+        "PUT" => {
+            let sent = content.uploads.remove(&seen.path).unwrap_or_default();
+            let bytes = if seen.bytes.is_empty() { sent } else { seen.bytes.clone() };
+            content.uploads.insert(seen.path.clone(), Vec::new());
+            let digest = seen.query.strip_prefix("digest=")?.replace("%3A", ":");
+            if Digest::of(&bytes).to_string() != digest {
+                return Some(error(400, "DIGEST_INVALID", "provided digest did not match uploaded content"));
+            }
+            content.blobs.insert(Digest::of(&bytes), bytes);
+            Some(Answer::new(201, ""))
+        }
+        _ => None,
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Seen {
     pub(crate) query: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// An answer.
@@ -50,6 +52,8 @@ pub(crate) enum Fault {
     StallAfter(usize),
     /// The whole body, whatever range was asked for.
     IgnoreRange,
+    /// The connection closes without an answer.
+    HangUp,
 }
 
 type Answers = dyn Fn(&Seen) -> Answer + Send + Sync;
@@ -124,6 +128,12 @@ async fn serve(mut stream: TcpStream, controls: &Controls, answers: &Answers) ->
         let _ = gate.acquire().await;
     }
     let fault = controls.faults.lock().unwrap().get_mut(&seen.path).and_then(VecDeque::pop_front);
+    if matches!(fault, Some(Fault::HangUp)) {
+        if is_blob {
+            controls.busy.lock().unwrap().0 -= 1;
+        }
+        return None;
+    }
     let mut answer = match &fault {
         Some(Fault::Instead(answer)) => answer.clone(),
         _ => answers(&seen),
@@ -204,5 +214,6 @@ async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
         query: query.to_owned(),
         headers,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     })
 }

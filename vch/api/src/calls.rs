@@ -10,7 +10,8 @@ use vch_engine::engine::Engine;
 use vch_engine::events::Event;
 use vch_engine::filters::Filters;
 use vch_engine::image::view::{
-    Credentials, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress, Pull, Removed,
+    Credentials, DistributionView, FoundView, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress,
+    Pull, Push, Removed, Search,
 };
 use vch_engine::info::Info;
 use vch_engine::requests::{
@@ -90,6 +91,7 @@ calls! {
     exec_inspect(id: &str) -> ExecView;
     exec_resize(id: &str, rows: u16, columns: u16) -> ();
     pull(request: Pull) -> Messages;
+    push(request: Push) -> Messages;
     load(quiet: bool, platform: Option<String>, body: Upload) -> Messages;
     save(names: Vec<String>, platform: Option<String>) -> Download;
     import(request: Import, body: Upload) -> Messages;
@@ -99,6 +101,8 @@ calls! {
     tag(name: &str, repository: &str, tag: &str) -> ();
     remove_image(name: &str, force: bool, no_prune: bool) -> Vec<Removed>;
     prune_images(filters: &Filters) -> (Vec<Removed>, u64);
+    distribution(name: &str, credentials: Option<Credentials>) -> DistributionView;
+    search(request: Search) -> Vec<FoundView>;
     disk_usage(of: DiskUsageOf) -> DiskUsage;
     login(credentials: Credentials) -> LoginOutcome;
 }

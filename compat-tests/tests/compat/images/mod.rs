@@ -5,7 +5,9 @@ mod inspect;
 mod list;
 mod prune;
 mod pull;
+mod push;
 mod registry_auth;
+mod remote;
 mod remove;
 mod save;
 mod tag;
@@ -20,7 +22,9 @@ pub(crate) fn tests() -> Vec<Test> {
         list::tests(),
         prune::tests(),
         pull::tests(),
+        push::tests(),
         registry_auth::tests(),
+        remote::tests(),
         remove::tests(),
         save::tests(),
         tag::tests(),

@@ -2,11 +2,15 @@
 
 mod create;
 mod list;
+mod push;
+mod remote;
 mod remove;
 mod save;
 
 pub(crate) use create::{create, load};
 pub(crate) use list::{history, inspect, list, tag};
+pub(crate) use push::push;
+pub(crate) use remote::{distribution, search};
 pub(crate) use remove::{prune, remove};
 pub(crate) use save::{save_one, save_several};
 

@@ -26,6 +26,17 @@ struct Line<'a> {
     error_detail: Option<ErrorDetail<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aux: Option<Aux<'a>>,
+}
+
+/// A tag that was pushed (moby `api/types.PushResult`).
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Aux<'a> {
+    tag: &'a str,
+    digest: &'a str,
+    size: u64,
 }
 
 #[derive(Serialize, Default)]
@@ -76,6 +87,7 @@ fn line(message: &vch_engine::Result<Progress>) -> Bytes {
             detail: detail(progress),
             progress: progress.bar.map(|(current, total)| bar(current, total)).filter(|text| !text.is_empty()),
             id: progress.id.as_deref(),
+            aux: progress.pushed.as_ref().map(|p| Aux { tag: &p.tag, digest: &p.digest, size: p.size }),
             ..Line::default()
         },
         Err(error) => Line {
@@ -93,6 +105,7 @@ fn line(message: &vch_engine::Result<Progress>) -> Bytes {
 /// dockerd puts a detail, empty or not, on each message about a layer, and none on the headline "Pulling from …".
 fn detail(progress: &Progress) -> Option<Detail> {
     match progress.bar {
+        None if progress.pushed.is_some() => Some(Detail::default()),
         Some((current, total)) => Some(Detail { current, total }),
         None if progress.id.is_some() && !progress.status.as_deref()?.starts_with("Pulling from ") => {
             Some(Detail::default())
@@ -136,6 +149,7 @@ fn human_size(bytes: u64) -> String {
 mod tests {
     use super::*;
     use vch_engine::Error;
+    use vch_engine::image::view::Pushed;
 
     fn text(message: vch_engine::Result<Progress>) -> String {
         String::from_utf8(line(&message).to_vec()).unwrap()
@@ -143,7 +157,7 @@ mod tests {
 
     fn status(id: &str, status: &str, bar: Option<(u64, u64)>) -> Progress {
         let id = (!id.is_empty()).then(|| id.to_owned());
-        Progress { id, status: Some(status.into()), stream: None, bar }
+        Progress { id, status: Some(status.into()), bar, ..Progress::default() }
     }
 
     #[test]
@@ -162,6 +176,13 @@ mod tests {
                     "=========================>                         ",
                     r#"]    1.5MB/3MB","id":"abc"}"#
                 ),
+            ),
+            (
+                Progress {
+                    pushed: Some(Pushed { tag: "a".into(), digest: "sha256:1".into(), size: 527 }),
+                    ..Progress::default()
+                },
+                r#"{"progressDetail":{},"aux":{"Tag":"a","Digest":"sha256:1","Size":527}}"#,
             ),
             (
                 Progress { stream: Some("Loaded image: a:b\n".into()), ..Progress::default() },

@@ -10,6 +10,7 @@ pub(crate) mod auth;
 pub(crate) mod config;
 pub(crate) mod create;
 pub(crate) mod disk_usage;
+pub(crate) mod distribution;
 pub(crate) mod event;
 pub(crate) mod exec;
 pub(crate) mod host;

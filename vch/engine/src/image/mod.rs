@@ -1,6 +1,7 @@
 //! Image verbs: in-use rules, events and Docker's words round `vch-images`.
 
 mod changes;
+mod distribution;
 mod history;
 mod import;
 mod inspect;
@@ -10,8 +11,10 @@ mod login;
 pub(crate) mod prepare;
 mod prune;
 mod pull;
+mod push;
 mod remove;
 mod save;
+mod search;
 mod sharing;
 mod tag;
 mod transfer;
@@ -25,6 +28,7 @@ impl From<ImageError> for Error {
         let kind = match error.class() {
             Class::Invalid => Kind::InvalidParameter,
             Class::Unauthorized => Kind::Unauthorized,
+            Class::Forbidden => Kind::Forbidden,
             Class::NotFound => Kind::NotFound,
             Class::Conflict => Kind::Conflict,
             Class::Unavailable => Kind::Unavailable,

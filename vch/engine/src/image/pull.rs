@@ -15,7 +15,7 @@ impl Engine {
     /// # Errors
     /// A bad reference or platform; the registry's refusal.
     pub async fn pull(&self, request: Pull) -> Result<BoxStream<'static, Result<Progress>>> {
-        let reference = reference(&request)?;
+        let reference = reference(&request.name, &request.tag)?;
         let request = PullRequest {
             all_tags: reference.is_name_only(),
             reference,
@@ -43,11 +43,11 @@ impl Engine {
 }
 
 /// The reference that name and tag mean together; the tag may be a digest.
-fn reference(request: &Pull) -> Result<Reference> {
+pub(super) fn reference(name: &str, tag: &str) -> Result<Reference> {
     let bad = |error| Error::from(ImageError::from(error));
     // "pull -a" of old clients sends the name with a colon behind.
-    let named = Reference::parse(request.name.trim_end_matches(':')).map_err(bad)?;
-    match request.tag.as_str() {
+    let named = Reference::parse(name.trim_end_matches(':')).map_err(bad)?;
+    match tag {
         "" => Ok(named),
         tag if tag.contains(':') => {
             let digest: Digest = tag.parse().map_err(|error| Error::from(ImageError::Digest(error)))?;

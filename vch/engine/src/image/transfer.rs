@@ -1,6 +1,6 @@
 //! Work on images that a client watches: it runs in a task, tells its progress, and ends with an error or not.
 
-use super::view::Progress;
+use super::view::{Progress, Pushed};
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -58,9 +58,14 @@ impl Teller {
                 teller
                     .say(Progress {
                         id: Some(message.id).filter(|id| !id.is_empty()),
-                        status: Some(message.status),
+                        status: Some(message.status).filter(|status| !status.is_empty()),
                         stream: None,
                         bar: message.detail.map(|detail| (detail.current, detail.total)),
+                        pushed: message.pushed.map(|pushed| Pushed {
+                            tag: pushed.tag,
+                            digest: pushed.digest.to_string(),
+                            size: pushed.size,
+                        }),
                     })
                     .await;
             }

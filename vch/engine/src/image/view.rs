@@ -158,6 +158,19 @@ pub struct Pull {
     pub credentials: Option<Credentials>,
 }
 
+/// `push`.
+#[derive(Debug, Clone, Default)]
+pub struct Push {
+    /// The name, with or without a tag.
+    pub name: String,
+    /// `tag`, or empty for what the name says, or all tags.
+    pub tag: String,
+    /// `os/arch[/variant]` that the image must be for.
+    pub platform: Option<String>,
+    /// Login.
+    pub credentials: Option<Credentials>,
+}
+
 /// `import` (`fromSrc=-`).
 #[derive(Debug, Clone, Default)]
 pub struct Import {
@@ -184,6 +197,19 @@ pub struct Progress {
     pub stream: Option<String>,
     /// Bytes so far and in all, in a message that has a bar.
     pub bar: Option<(u64, u64)>,
+    /// A tag that was pushed, in a message that has nothing else.
+    pub pushed: Option<Pushed>,
+}
+
+/// A tag that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The tag.
+    pub tag: String,
+    /// The manifest's digest.
+    pub digest: String,
+    /// The manifest's size in bytes.
+    pub size: u64,
 }
 
 /// What a login gave.
@@ -193,4 +219,43 @@ pub struct LoginOutcome {
     pub status: String,
     /// Refresh token to keep instead of the password, or empty.
     pub identity_token: String,
+}
+
+/// What a registry has under a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DistributionView {
+    /// Media type of the manifest or index.
+    pub media_type: String,
+    /// Its digest.
+    pub digest: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// OS, architecture and variant of each platform.
+    pub platforms: Vec<(String, String, String)>,
+}
+
+/// `search`.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// What the names have in them, with or without a registry's host before it.
+    pub term: String,
+    /// At most so many; 0 for the default.
+    pub limit: i64,
+    /// Filters.
+    pub filters: crate::filters::Filters,
+    /// Login.
+    pub credentials: Option<Credentials>,
+}
+
+/// A repository that was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundView {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// How many like it.
+    pub stars: i64,
+    /// Whether Docker keeps it.
+    pub official: bool,
 }
