@@ -91,11 +91,11 @@ const ROUTES: &[Route] = table! {
     POST   "/exec/{name}/resize"          done(exec::resize)                 ""
     GET    "/exec/{name}/json"            done(exec::inspect)                ""
     // images
-    GET    "/images/json"                 done(images::list)                 ""
+    GET    "/images/json"                 done(images::list)                 "manifests adds nothing, as in dockerd without containerd's image store"
     POST   "/images/create"               done(images::create)               "pull, and import of a tar in the body; import from a URL is refused"
     POST   "/images/load"                 done(images::load)                 ""
     POST   "/images/prune"                done(images::prune)                ""
-    GET    "/images/{name}/json"          done(images::inspect)              ""
+    GET    "/images/{name}/json"          done(images::inspect)              "as above"
     GET    "/images/{name}/history"       done(images::history)              ""
     POST   "/images/{name}/tag"           done(images::tag)                  ""
     DELETE "/images/{name}"               done(images::remove)               "platforms is refused"
