@@ -10,7 +10,9 @@
 //! | [`api`] | one call with JSON in and out, and [`api::Container`], removed when dropped |
 //! | [`frames`] | the 8-byte frames of attach, exec and logs |
 //! | [`cli`], [`pty`] | the `docker` program, on pipes or under a terminal |
+//! | [`python`] | clients written in Python |
 //! | [`image`], [`debian`], [`registry`] | images made without any registry, and a registry on loopback |
+//! | [`results`], [`table`] | how each test went on an engine, and two engines side by side |
 //! | [`runner`] | which test runs where, alone or beside others, and for how long at most |
 //!
 //! Everything here panics where a test would have to stop anyway, and says where the test stood (`track_caller`).
@@ -23,9 +25,12 @@ pub mod engine;
 pub mod frames;
 pub mod image;
 pub mod pty;
+pub mod python;
 pub mod raw;
 pub mod registry;
+pub mod results;
 pub mod runner;
+pub mod table;
 
 /// What nearly every module of tests uses.
 pub mod prelude {

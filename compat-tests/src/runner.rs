@@ -6,11 +6,12 @@
 //! ours: once it passes, the mark has to go.
 
 use crate::engine::Engine;
+use crate::results::{Outcome, Results};
 use libtest_mimic::{Failed, Trial};
 use std::sync::{Arc, RwLock, mpsc};
 use std::time::Duration;
 
-/// No test takes longer than this, on the slowest machine.
+/// No test takes longer than this, on the slowest machine, unless it says so.
 const DEADLINE: Duration = Duration::from_secs(240);
 
 /// One test: a function that panics when it fails.
@@ -24,6 +25,7 @@ pub struct Test {
     since: (u32, u32),
     differs: Option<((u32, u32), &'static str)>,
     not_yet: Option<&'static str>,
+    deadline: Duration,
 }
 
 impl Test {
@@ -39,12 +41,24 @@ impl Test {
             since: (0, 0),
             differs: None,
             not_yet: None,
+            deadline: DEADLINE,
         }
+    }
+
+    /// Its full name, `topic::test`.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs while no other test does.
     pub fn alone(mut self) -> Self {
         self.alone = true;
+        self
+    }
+
+    /// May take this long: something is made first, once.
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -87,33 +101,60 @@ macro_rules! tests {
     };
 }
 
-/// Turns tests into what the runner runs. Without an engine (for a list) nothing is left out.
-pub fn trials(tests: Vec<Test>, engine: Option<&'static Engine>) -> Vec<Trial> {
+impl Test {
+    /// Why it is left out on this engine, if it is.
+    fn left_out(&self, engine: &Engine) -> Option<String> {
+        if engine.is_peer && self.ours_only {
+            return Some("about what vch alone promises".into());
+        }
+        if engine.is_peer && self.all_capabilities && !host_has_all_capabilities() {
+            return Some("needs a host that keeps no capability back".into());
+        }
+        let (major, minor) = self.since;
+        (engine.api < self.since).then(|| format!("needs API {major}.{minor}"))
+    }
+
+    /// Why it must fail on this engine, if it must.
+    fn must_fail(&self, engine: &Engine) -> Option<&'static str> {
+        let older = self.differs.filter(|(version, _)| engine.is_peer && engine.api < *version);
+        older.map(|(_, reason)| reason).or(self.not_yet.filter(|_| !engine.is_peer))
+    }
+}
+
+/// Turns tests into what the runner runs, which writes down how each went. Without an engine (for a list) nothing is left
+/// out.
+pub fn trials(tests: Vec<Test>, engine: Option<&'static Engine>, results: &Arc<Results>) -> Vec<Trial> {
     let gate = Arc::new(RwLock::new(()));
     let trial = |test: Test| {
-        let left_out = engine.is_some_and(|engine| {
-            let lacking = test.all_capabilities && !host_has_all_capabilities();
-            (engine.is_peer && (test.ours_only || lacking)) || engine.api < test.since
-        });
-        let older = test.differs.filter(|(version, _)| engine.is_some_and(|e| e.is_peer && e.api < *version));
-        let not_yet = test.not_yet.filter(|_| engine.is_some_and(|e| !e.is_peer));
-        let must_fail = older.map(|(_, reason)| reason).or(not_yet);
-        let (gate, alone, run) = (gate.clone(), test.alone, test.run);
-        Trial::test(test.name.clone(), move || {
+        let left_out = engine.and_then(|engine| test.left_out(engine));
+        let must_fail = engine.and_then(|engine| test.must_fail(engine));
+        let ignored = left_out.is_some();
+        if let Some(reason) = left_out {
+            results.add(&test.name, Outcome::LeftOut(reason));
+        }
+        let (gate, results, alone, deadline, run) =
+            (gate.clone(), results.clone(), test.alone, test.deadline, test.run);
+        let name = test.name.clone();
+        Trial::test(test.name, move || {
             let outcome = if alone {
                 let _one = gate.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-                within_deadline(run)
+                within_deadline(run, deadline)
             } else {
                 let _many = gate.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-                within_deadline(run)
+                within_deadline(run, deadline)
             };
-            match (must_fail, outcome) {
-                (None, outcome) => outcome,
-                (Some(_), Err(_)) => Ok(()),
-                (Some(reason), Ok(())) => Err(format!("passes, though marked to fail here: {reason}").into()),
-            }
+            let (seen, outcome) = match (must_fail, outcome) {
+                (None, Ok(())) => (Outcome::Passed, Ok(())),
+                (None, Err(failed)) => (Outcome::Failed, Err(failed)),
+                (Some(reason), Err(_)) => (Outcome::Differs(reason.to_owned()), Ok(())),
+                (Some(reason), Ok(())) => {
+                    (Outcome::Failed, Err(format!("passes, though marked to fail here: {reason}").into()))
+                }
+            };
+            results.add(&name, seen);
+            outcome
         })
-        .with_ignored_flag(left_out)
+        .with_ignored_flag(ignored)
     };
     tests.into_iter().map(trial).collect()
 }
@@ -131,15 +172,15 @@ fn host_has_all_capabilities() -> bool {
 }
 
 /// Runs a test on a thread of its own; a test that hangs is left behind and has failed.
-fn within_deadline(run: fn()) -> Result<(), Failed> {
+fn within_deadline(run: fn(), deadline: Duration) -> Result<(), Failed> {
     let (done, outcome) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         run();
         let _ = done.send(());
     });
-    match outcome.recv_timeout(DEADLINE) {
+    match outcome.recv_timeout(deadline) {
         Ok(()) => Ok(()),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("not done within {DEADLINE:?}").into()),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("not done within {deadline:?}").into()),
         Err(mpsc::RecvTimeoutError::Disconnected) => {
             let panic = thread.join().err();
             let text = panic.as_ref().and_then(|p| {

@@ -1,6 +1,7 @@
 //! A typed client of another make: what it decodes has the shape that Docker's own definition gives.
 
 use bollard::Docker;
+use bollard::body_full;
 use bollard::container::LogOutput;
 use bollard::exec::{StartExecOptions, StartExecResults};
 use bollard::models::{ContainerCreateBody, ContainerStateStatusEnum, ExecConfig, HostConfig};
@@ -8,10 +9,21 @@ use bollard::query_parameters as query;
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::HashMap;
 use std::future::Future;
+use vch_compat_tests::image::Layer;
 use vch_compat_tests::prelude::*;
+use vch_compat_tests::registry::Registry;
 
 pub(crate) fn tests() -> Vec<Test> {
-    tests![system_calls_decode, images_decode, a_whole_life, attach_exec_and_errors, events_decode,]
+    tests![
+        system_calls_decode,
+        images_decode,
+        a_whole_life,
+        attach_exec_and_errors,
+        events_decode,
+        files_go_in_and_out,
+        changes_and_export_decode,
+        push_is_told_and_usage_decodes,
+    ]
 }
 
 fn with_client<T>(what: impl AsyncFnOnce(Docker) -> T) -> T {
@@ -145,5 +157,59 @@ fn events_decode() {
         let events: Vec<_> = docker.events(Some(options)).try_collect().await.unwrap();
         let actions: Vec<&str> = events.iter().filter_map(|event| event.action.as_deref()).collect();
         assert_eq!(actions, ["create", "start", "die"]);
+    });
+}
+
+/// The file of that path in a tar.
+fn unpacked(tar: &[u8], path: &str) -> Option<Vec<u8>> {
+    let mut archive = tar::Archive::new(tar);
+    let mut entries = archive.entries().unwrap().map(Result::unwrap);
+    let mut found = entries.find(|entry| entry.path().unwrap().to_str() == Some(path))?;
+    let mut content = Vec::new();
+    std::io::Read::read_to_end(&mut found, &mut content).unwrap();
+    Some(content)
+}
+
+fn files_go_in_and_out() {
+    let container = Container::idle();
+    with_client(async |docker| {
+        let tar = Layer::default().file("given", 0o640, b"words").tar();
+        let options = query::UploadToContainerOptionsBuilder::default().path("/tmp").build();
+        docker.upload_to_container(&container.id, Some(options), body_full(tar.into())).await.unwrap();
+        assert_eq!(container.exec_sh("cat /tmp/given").1.out(), "words");
+        let options = query::DownloadFromContainerOptionsBuilder::default().path("/tmp/given").build();
+        let pieces: Vec<_> = docker.download_from_container(&container.id, Some(options)).try_collect().await.unwrap();
+        assert_eq!(unpacked(&pieces.concat(), "given").as_deref(), Some(&b"words"[..]));
+    });
+}
+
+fn changes_and_export_decode() {
+    let container = Container::sh("echo words >/new; rm /etc/group");
+    container.run();
+    with_client(async |docker| {
+        let changes = docker.container_changes(&container.id).await.unwrap().unwrap();
+        let kind = |path: &str| changes.iter().find(|change| change.path == path).map(|change| change.kind as i32);
+        assert_eq!([kind("/new"), kind("/etc/group"), kind("/etc"), kind("/tmp")], [Some(1), Some(2), Some(0), None]);
+        let pieces: Vec<_> = docker.export_container(&container.id).try_collect().await.unwrap();
+        assert_eq!(unpacked(&pieces.concat(), "new").as_deref(), Some(&b"words\n"[..]));
+    });
+}
+
+fn push_is_told_and_usage_decodes() {
+    let registry = Registry::open();
+    let repository = registry.name("some/image");
+    with_client(async |docker| {
+        let options = query::TagImageOptionsBuilder::default().repo(&repository).tag("one").build();
+        docker.tag_image(BUSYBOX, Some(options)).await.unwrap();
+        let options = query::PushImageOptionsBuilder::default().tag("one").build();
+        let told: Vec<_> = docker.push_image(&repository, Some(options), None).try_collect().await.unwrap();
+        let said: Vec<&str> = told.iter().filter_map(|line| line.status.as_deref()).collect();
+        assert!(said.iter().any(|line| line.contains("digest: sha256:")), "{said:?}");
+        let usage = docker.df(None::<query::DataUsageOptions>).await.unwrap();
+        let images = usage.images.unwrap();
+        let name = format!("{repository}:one");
+        assert!(images.iter().any(|image| image.repo_tags.contains(&name)), "{name} is not in {images:?}");
+        let options = None::<query::RemoveImageOptions>;
+        docker.remove_image(&name, options, None).await.unwrap();
     });
 }

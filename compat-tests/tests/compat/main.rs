@@ -11,6 +11,7 @@
 
 mod bollard;
 mod cli;
+mod clients;
 mod containers;
 mod disk_usage;
 mod http;
@@ -23,6 +24,8 @@ mod time;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
+use std::sync::Arc;
+use vch_compat_tests::results::Results;
 use vch_compat_tests::{engine, image, runner};
 
 fn all() -> Vec<runner::Test> {
@@ -35,6 +38,7 @@ fn all() -> Vec<runner::Test> {
         disk_usage::tests(),
         cli::tests(),
         bollard::tests(),
+        clients::tests(),
         ours::tests(),
         load::tests(),
     ];
@@ -43,8 +47,9 @@ fn all() -> Vec<runner::Test> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    let results = Arc::new(Results::default());
     if arguments.list {
-        return libtest_mimic::run(&arguments, runner::trials(all(), None)).exit_code();
+        return libtest_mimic::run(&arguments, runner::trials(all(), None, &results)).exit_code();
     }
     let running = match engine::start() {
         Ok(running) => running,
@@ -59,7 +64,11 @@ fn main() -> ExitCode {
         let _ = running.stop();
         return ExitCode::FAILURE;
     }
-    let conclusion = libtest_mimic::run(&arguments, runner::trials(all(), Some(engine::engine())));
+    let conclusion = libtest_mimic::run(&arguments, runner::trials(all(), Some(engine::engine()), &results));
+    let written = results.write(engine::engine());
+    if let Err(sentence) = &written {
+        eprintln!("{sentence}");
+    }
     let log = running.log();
     let stopped = running.stop();
     if let Err(left) = &stopped {
@@ -68,7 +77,7 @@ fn main() -> ExitCode {
     if let (true, Some(log)) = (conclusion.has_failed() || stopped.is_err(), log) {
         eprintln!("{log}");
     }
-    if stopped.is_err() {
+    if stopped.is_err() || written.is_err() {
         return ExitCode::FAILURE;
     }
     conclusion.exit_code()
