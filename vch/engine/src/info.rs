@@ -38,6 +38,8 @@ pub struct Info {
     /// Labelled facts of the hypervisor: accelerator and why, QEMU's version, template, pool. `docker info` prints them
     /// among the storage driver's lines, since it has no other place for free text.
     pub machine_status: Vec<(String, String)>,
+    /// Log driver of containers that name none.
+    pub logging_driver: String,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
     /// Insecure registries, as given.
@@ -59,6 +61,7 @@ impl Engine {
         let facts = self.machines().facts();
         let release = os_release();
         Info {
+            logging_driver: self.rooms.settings.log.driver.clone(),
             id: self.rooms.id.clone(),
             containers: states.len(),
             running: count(&|s| s.is_running() && s != Status::Paused),

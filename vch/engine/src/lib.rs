@@ -47,5 +47,6 @@ pub mod defaults {
 
 pub use engine::Engine;
 pub use error::{Error, Kind, Result};
+pub use logs::check as check_log;
 pub use settings::Settings;
 pub use verbs::{DiskUsage, parse_signal};

@@ -1,5 +1,6 @@
 //! What the program tells the engine at its opening; already validated.
 
+use crate::container::spec::LogConfig;
 use std::path::PathBuf;
 
 pub use vch_sandbox::AccelChoice;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub insecure_registries: Vec<String>,
     /// Mirrors of docker.io, as URLs.
     pub registry_mirrors: Vec<String>,
+    /// Log driver and options of containers that name none; checked with [`crate::check_log`].
+    pub log: LogConfig,
     /// Size that a container's writable disk shows, in bytes; the file is sparse.
     pub scratch_size: u64,
 }

@@ -22,6 +22,7 @@ pub mod view;
 
 use crate::error::{Error, Result};
 use crate::logs::reader::Progress;
+use crate::logs::segments::Segments;
 use crate::logs::splitter::Splitter;
 use attach::Attachments;
 use live::Live;
@@ -95,6 +96,7 @@ pub(crate) struct Container {
     pub(crate) log: watch::Sender<Progress>,
     /// Held by whoever has its disk in a machine.
     pub(crate) disk: Arc<tokio::sync::Mutex<()>>,
+    segments: Segments,
     published: watch::Receiver<Published>,
     commands: mpsc::Sender<Command>,
 }
@@ -123,9 +125,9 @@ impl Container {
         answer.await.map_err(|_| gone())?
     }
 
-    /// Where its log is.
-    pub(crate) fn log_path(&self) -> PathBuf {
-        self.folder.join(format!("{}-json.log", self.id))
+    /// The files that its log is read from.
+    pub(crate) fn segments(&self) -> Segments {
+        self.segments.clone()
     }
 
     /// Its writable disk.

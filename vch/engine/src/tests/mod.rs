@@ -134,6 +134,7 @@ async fn open(root: &Path, guests: &Guests) -> Engine {
         pool: 0,
         insecure_registries: Vec::new(),
         registry_mirrors: Vec::new(),
+        log: Default::default(),
         scratch_size: 64 << 20,
     };
     let machines = retried(async || fake::host(guests, root).await).await;

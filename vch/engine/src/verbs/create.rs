@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::image::prepare::ForContainer;
 use crate::image::view::ImageDefaults;
 use crate::index::check_name;
+use crate::logs::options;
 use crate::names;
 use crate::requests::{Create, Created};
 use crate::undo::Undo;
@@ -29,6 +30,7 @@ impl Engine {
         let warnings = fit::check(&spec.host.resources, machine.vcpus, u64::from(machine.memory_mib) << 20)?;
         self.resolve_joined(&mut spec.host)?;
         inherit(&mut spec, &image.defaults);
+        spec.host.log = options::settle(spec.host.log, &self.rooms.settings.log)?;
         if spec.entrypoint.iter().flatten().chain(spec.cmd.iter().flatten()).next().is_none() {
             return Err(Error::invalid("no command specified"));
         }

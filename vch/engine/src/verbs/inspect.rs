@@ -17,9 +17,10 @@ impl Engine {
         let record = container.record();
         let sizes = if size { Some(self.sizes(&container, &record).await) } else { None };
         let (path, args) = record.command.split_first().map_or((String::new(), &[][..]), |(p, a)| (p.clone(), a));
+        // As dockerd, which shows the file that others may read as well.
         let log_path = match record.spec.host.log.driver.as_str() {
-            "none" => String::new(),
-            _ => container.log_path().display().to_string(),
+            "json-file" => container.segments().path().display().to_string(),
+            _ => String::new(),
         };
         Ok(ContainerView {
             id: record.id.clone(),

@@ -4,6 +4,7 @@ use crate::container::Container;
 use crate::container::record::Record;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::logs::options::is_cached;
 use crate::logs::reader;
 use crate::requests::ReadLogs;
 use crate::stream::{LogEntry, Logs};
@@ -28,7 +29,7 @@ impl Engine {
         let record = container.record();
         refuse_unreadable(&record)?;
         let (entries, receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(reader::read(container.log_path(), options, container.log.subscribe(), entries));
+        tokio::spawn(reader::read(container.segments(), options, container.log.subscribe(), entries));
         Ok(Logs { tty: record.spec.tty, entries: ReceiverStream::new(receiver).boxed() })
     }
 
@@ -39,7 +40,7 @@ impl Engine {
         options: ReadLogs,
     ) -> Result<BoxStream<'static, Result<LogEntry>>> {
         refuse_unreadable(&container.record())?;
-        let Some(written) = reader::Written::open(&container.log_path()).await? else {
+        let Some(written) = reader::Written::open(container.segments()).await? else {
             return Ok(stream::empty().boxed());
         };
         let (entries, receiver) = mpsc::channel(AHEAD);
@@ -49,7 +50,9 @@ impl Engine {
 }
 
 fn refuse_unreadable(record: &Record) -> Result<()> {
-    if record.spec.host.log.driver == "none" {
+    let log = &record.spec.host.log;
+    let elsewhere = !matches!(log.driver.as_str(), "json-file" | "local");
+    if log.driver == "none" || (elsewhere && !is_cached(&log.options)) {
         return Err(Error::not_implemented("configured logging driver does not support reading"));
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::container::tenant::{Disks, FIRST_SLOT, Tenant};
 use crate::container::{Container, Verb, pump, run_message};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::logs::json_file::Writer;
+use crate::logs::sink::Sink;
 use std::sync::Arc;
 use tokio::sync::{Notify, OwnedMutexGuard, mpsc};
 use vch_sandbox::proto::{FailureClass, WindowSize};
@@ -46,7 +46,7 @@ pub(crate) async fn run(driver: &Driver) -> std::result::Result<Run, Failed> {
     let rooms = &driver.engine;
     // Work on its files at rest comes to its end first.
     let disk = Arc::clone(&driver.container.disk).lock_owned().await;
-    let log = open_log(driver, &record)?;
+    let log = Sink::open(&driver.container, &record).await?;
     let joining = rooms.joining(&record)?;
     let (disks, layers) = disks_of(rooms, &driver.container, &record).await?;
     let (sandbox, tenant) = settle(rooms, &record, joining.tenant, &disks).await?;
@@ -105,13 +105,6 @@ pub(crate) fn machine_of(record: &Record, disks: &Disks) -> Request {
     Request { id: record.id.clone(), hostname: run_message::hostname(record), disks: disks.in_slot(FIRST_SLOT) }
 }
 
-fn open_log(driver: &Driver, record: &Record) -> Result<Option<Writer>> {
-    match record.spec.host.log.driver.as_str() {
-        "none" => Ok(None),
-        _ => Writer::open(&driver.container.log_path()).map(Some),
-    }
-}
-
 fn streams(record: &Record) -> Streams {
     let spec = &record.spec;
     if spec.tty {
@@ -129,7 +122,7 @@ fn attach_tasks(
     driver: &Driver,
     tenant: Tenant,
     mut process: Process,
-    log: Option<Writer>,
+    log: Sink,
     disk: OwnedMutexGuard<()>,
 ) -> Run {
     let container = &driver.container;

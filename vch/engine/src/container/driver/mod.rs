@@ -58,6 +58,7 @@ pub(crate) struct Driver {
 pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Container> {
     let (commands, receiver) = mpsc::channel(QUEUE);
     let id = record.id.clone();
+    let segments = crate::logs::sink::segments(&folder, &id, &record);
     let now = Published { record: Arc::new(record), live: None, ends: 0, removal: None };
     let (published, watch) = watch::channel(now);
     let container = Arc::new(Container {
@@ -67,6 +68,7 @@ pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Con
         splitter: Default::default(),
         log: watch::channel(Default::default()).0,
         disk: Arc::default(),
+        segments,
         published: watch,
         commands,
     });

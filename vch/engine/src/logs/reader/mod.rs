@@ -1,21 +1,25 @@
-//! Reads a container's log back: from its start or its last lines, within times, following while it grows.
+//! Reads a container's log back: from its start or its last lines, within times, following while it grows, over all of
+//! its files.
 //!
-//! Memory is bounded: the file is read in pieces, and a tail is found by reading backwards.
+//! Memory is bounded: files are read in pieces, one after the other, and a tail is found by reading backwards. A follower
+//! goes on to the file after the one that it has read to its end; only where its client is slower than whole files are
+//! written and removed does it miss some, as with dockerd.
 
+use super::attributes;
 use super::json_file::Line;
+use super::segments::Segments;
 use crate::error::{Error, Result};
 use crate::requests::ReadLogs;
 use crate::stream::{Channel, LogEntry};
 use crate::timestamp::Timestamp;
 use bytes::Bytes;
 use std::io::SeekFrom;
-use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, BufReader};
 use tokio::sync::{mpsc, watch};
 
-/// Longest line of the file that is read, in bytes: a 16 KiB entry, every byte escaped, and its frame.
-const LONGEST: u64 = 256 * 1024;
+/// Longest line of the file that is read, in bytes: a 16 KiB entry, every byte escaped, and its frame with attributes.
+const LONGEST: u64 = 1024 * 1024;
 
 /// Bytes that are read at a time when a tail is looked for.
 const STEP: u64 = 64 * 1024;
@@ -31,53 +35,88 @@ pub(crate) struct Progress {
     pub(crate) writing: bool,
 }
 
-/// Reads the log at `path` into `entries` until its end, or, following, until its writer ends or nobody listens.
+/// Reads a log into `entries` until its end, or, following, until its writer ends or nobody listens.
 pub(crate) async fn read(
-    path: PathBuf,
+    log: Segments,
     options: ReadLogs,
     mut progress: watch::Receiver<Progress>,
     entries: mpsc::Sender<Result<LogEntry>>,
 ) {
-    if let Err(error) = pump(&path, &options, &mut progress, &entries).await {
+    if let Err(error) = pump(&log, &options, &mut progress, &entries).await {
         let _ = entries.send(Err(error)).await;
     }
 }
 
 async fn pump(
-    path: &Path,
+    log: &Segments,
     options: &ReadLogs,
     progress: &mut watch::Receiver<Progress>,
     entries: &mpsc::Sender<Result<LogEntry>>,
 ) -> Result<()> {
-    let failed = |e: std::io::Error| failed(path, &e);
-    let mut file = loop {
+    let (mut number, mut file) = loop {
         let seen = *progress.borrow_and_update();
-        match File::open(path).await {
-            Ok(file) => break file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                if !options.follow || !wait_for_more(progress, seen, options, entries).await {
-                    return Ok(());
-                }
-            }
-            Err(e) => return Err(failed(e)),
+        match begin(log, options).await? {
+            Some(found) => break found,
+            None if options.follow && wait_for_more(progress, seen, options, entries).await => {}
+            None => return Ok(()),
         }
     };
-    if let Some(lines) = options.tail {
-        seek_to_tail(&mut file, lines).await.map_err(failed)?;
-    }
-    let mut reader = BufReader::with_capacity(STEP as usize, file);
-    let mut line = Vec::new();
+    let last = log.newest();
     loop {
-        let seen = *progress.borrow_and_update();
-        let more = lines(&mut reader, &mut line, path, options, entries).await?;
-        if !more || !options.follow || !wait_for_more(progress, seen, options, entries).await {
-            return Ok(());
+        let mut reader = BufReader::with_capacity(STEP as usize, file);
+        let mut line = Vec::new();
+        loop {
+            let seen = *progress.borrow_and_update();
+            // Looked at before the file's end is: what is full by now is read to its end then.
+            let full = log.newest() > number && (options.follow || number < last);
+            if !lines(&mut reader, &mut line, log, options, entries).await? {
+                return Ok(());
+            }
+            if full {
+                break;
+            }
+            if !options.follow || !wait_for_more(progress, seen, options, entries).await {
+                return Ok(());
+            }
+        }
+        match open(log, number + 1).await? {
+            Some(next) => (number, file) = next,
+            None => return Ok(()),
         }
     }
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> Error {
-    Error::chain(&format!("read the log {}", path.display()), error)
+/// Opens a file of the log, or the oldest there is after it.
+async fn open(log: &Segments, number: u64) -> Result<Option<(u64, File)>> {
+    let segments = log.clone();
+    let opened = tokio::task::spawn_blocking(move || segments.open(number)).await;
+    let opened = opened.map_err(|e| failed(log, &std::io::Error::other(e)))?.map_err(|e| failed(log, &e))?;
+    Ok(opened.map(|(number, file)| (number, File::from_std(file))))
+}
+
+/// The file that reading begins with, at its start or where the tail begins.
+async fn begin(log: &Segments, options: &ReadLogs) -> Result<Option<(u64, File)>> {
+    let Some(mut left) = options.tail else { return open(log, log.oldest()).await };
+    let oldest = log.oldest();
+    let mut wanted = log.newest();
+    let mut found = None;
+    while let Some((number, mut file)) = open(log, wanted).await? {
+        if number > wanted {
+            // It has been removed meanwhile.
+            break;
+        }
+        left = seek_to_tail(&mut file, left).await.map_err(|e| failed(log, &e))?;
+        found = Some((number, file));
+        if left == 0 || number <= oldest {
+            break;
+        }
+        wanted = number - 1;
+    }
+    Ok(found)
+}
+
+fn failed(log: &Segments, error: &std::io::Error) -> Error {
+    Error::chain(&format!("read the log {}", log.path().display()), error)
 }
 
 /// Gives the entries up to the end of what is written; `line` keeps a line that is written in part. `false` when no more
@@ -85,16 +124,16 @@ fn failed(path: &Path, error: &std::io::Error) -> Error {
 async fn lines(
     reader: &mut (impl AsyncBufRead + Unpin),
     line: &mut Vec<u8>,
-    path: &Path,
+    log: &Segments,
     options: &ReadLogs,
     entries: &mpsc::Sender<Result<LogEntry>>,
 ) -> Result<bool> {
     loop {
         let room = LONGEST.saturating_sub(line.len() as u64);
-        (&mut *reader).take(room).read_until(b'\n', line).await.map_err(|e| failed(path, &e))?;
+        (&mut *reader).take(room).read_until(b'\n', line).await.map_err(|e| failed(log, &e))?;
         if line.last() != Some(&b'\n') {
             if line.len() as u64 >= LONGEST {
-                return Err(Error::system(format!("the log {} has an overlong line", path.display())));
+                return Err(Error::system(format!("the log {} has an overlong line", log.path().display())));
             }
             return Ok(true);
         }
@@ -115,28 +154,44 @@ async fn lines(
 /// What is written of a log at one moment.
 #[derive(Debug)]
 pub(crate) struct Written {
-    path: PathBuf,
-    file: File,
+    log: Segments,
+    oldest: u64,
+    newest: (u64, File),
     length: u64,
 }
 
 impl Written {
-    /// What is written of the log at `path` now; `None` where nothing ever was.
-    pub(crate) async fn open(path: &Path) -> Result<Option<Self>> {
-        let file = match File::open(path).await {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|e| failed(path, &e))?,
-        };
-        let length = file.metadata().await.map_err(|e| failed(path, &e))?.len();
-        Ok(Some(Self { path: path.to_owned(), file, length }))
+    /// What is written of the log now; `None` where nothing ever was.
+    pub(crate) async fn open(log: Segments) -> Result<Option<Self>> {
+        let oldest = log.oldest();
+        let Some(newest) = open(&log, log.newest()).await? else { return Ok(None) };
+        let length = newest.1.metadata().await.map_err(|e| failed(&log, &e))?.len();
+        Ok(Some(Self { log, oldest, newest, length }))
     }
 
     /// Reads it into `entries`, whatever is written meanwhile. Of `options`, following and tail do not apply.
     pub(crate) async fn read(self, options: ReadLogs, entries: mpsc::Sender<Result<LogEntry>>) {
-        let mut reader = BufReader::with_capacity(STEP as usize, self.file.take(self.length));
-        if let Err(error) = lines(&mut reader, &mut Vec::new(), &self.path, &options, &entries).await {
+        if let Err(error) = self.give(&options, &entries).await {
             let _ = entries.send(Err(error)).await;
         }
+    }
+
+    async fn give(self, options: &ReadLogs, entries: &mpsc::Sender<Result<LogEntry>>) -> Result<()> {
+        let Self { log, oldest, newest: (newest, file), length } = self;
+        let mut number = oldest;
+        while number < newest {
+            let Some((found, file)) = open(&log, number).await? else { break };
+            if found >= newest {
+                break;
+            }
+            let mut reader = BufReader::with_capacity(STEP as usize, file);
+            if !lines(&mut reader, &mut Vec::new(), &log, options, entries).await? {
+                return Ok(());
+            }
+            number = found + 1;
+        }
+        let mut reader = BufReader::with_capacity(STEP as usize, file.take(length));
+        lines(&mut reader, &mut Vec::new(), &log, options, entries).await.map(drop)
     }
 }
 
@@ -170,7 +225,7 @@ fn parse(line: &[u8]) -> Option<LogEntry> {
         channel: if line.stream == "stderr" { Channel::Stderr } else { Channel::Stdout },
         time: Timestamp::parse_rfc3339(&line.time)?,
         line: Bytes::from(line.log.into_owned()),
-        attributes: String::new(),
+        attributes: line.attrs.as_deref().map(attributes::shown).unwrap_or_default(),
     })
 }
 
@@ -182,12 +237,12 @@ fn wanted(entry: &LogEntry, options: &ReadLogs) -> bool {
     asked && options.since.is_none_or(|since| entry.time >= since)
 }
 
-/// Moves to the start of the last `lines` lines.
-async fn seek_to_tail(file: &mut File, lines: usize) -> std::io::Result<()> {
+/// Moves to the start of the last `lines` lines, or of the file if it has no more. Returns how many it lacks.
+async fn seek_to_tail(file: &mut File, lines: usize) -> std::io::Result<usize> {
     let end = file.metadata().await?.len();
     if lines == 0 {
         file.seek(SeekFrom::End(0)).await?;
-        return Ok(());
+        return Ok(0);
     }
     let mut at = end;
     let mut left = lines;
@@ -204,15 +259,16 @@ async fn seek_to_tail(file: &mut File, lines: usize) -> std::io::Result<()> {
             if *byte != b'\n' || position + 1 == end {
                 continue;
             }
-            left = left.saturating_sub(1);
+            left -= 1;
             if left == 0 {
                 file.seek(SeekFrom::Start(position + 1)).await?;
-                return Ok(());
+                return Ok(0);
             }
         }
     }
     file.seek(SeekFrom::Start(0)).await?;
-    Ok(())
+    // The first line has no newline before it.
+    Ok(left - usize::from(end > 0))
 }
 
 #[cfg(test)]
