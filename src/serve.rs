@@ -159,6 +159,7 @@ pub(crate) fn settings(config: &Config, data_root: PathBuf) -> Settings {
         pool: config.pool,
         insecure_registries: config.insecure_registries.clone(),
         registry_mirrors: config.registry_mirrors.clone(),
+        log: config.log.clone(),
         scratch_size: config.scratch_mib << 20,
     }
 }

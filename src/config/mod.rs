@@ -4,6 +4,7 @@
 pub(crate) mod amount;
 pub(crate) mod file;
 pub(crate) mod level;
+pub(crate) mod pairs;
 pub(crate) mod raw;
 pub(crate) mod registry;
 pub(crate) mod surroundings;
@@ -38,6 +39,9 @@ pub(crate) enum ConfigError {
         /// What is wrong with it.
         source: AddressError,
     },
+    /// A log driver or an option of it that cannot be had; the words are dockerd's.
+    #[error("failed to set log opts")]
+    Log(#[source] vch_engine::Error),
     /// A registry or mirror that cannot be one.
     #[error(transparent)]
     Registry(#[from] registry::RegistryError),

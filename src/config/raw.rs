@@ -45,6 +45,13 @@ pub(crate) struct Raw {
     /// How much to log: debug, info, warn, error or fatal [default: info]
     #[arg(short = 'l', long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
+    /// Log driver of containers that name none: json-file, local, syslog or none [default: json-file]
+    #[arg(long, value_name = "DRIVER")]
+    pub(crate) log_driver: Option<String>,
+    /// Option of the log driver, as KEY=VALUE; may be given several times, and is an object in the file
+    #[arg(long = "log-opt", value_name = "KEY=VALUE")]
+    #[serde(with = "super::pairs")]
+    pub(crate) log_opts: Option<Vec<String>>,
     /// Registry to be spoken to over plain HTTP, or with a certificate nobody vouches for: HOST or HOST:PORT or a CIDR; may be
     /// given several times (loopback always is)
     #[arg(long = "insecure-registry", value_name = "REGISTRY")]

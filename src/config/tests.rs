@@ -205,3 +205,16 @@ fn the_page_on_the_daemon_names_every_setting() {
         assert_eq!(found, table, "renew it with VCH_WRITE_DOCS=1 cargo test");
     }
 }
+
+#[test]
+fn the_log_driver_of_containers_is_checked_at_the_start() {
+    let config = joined(&["--log-driver", "local", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"], "").unwrap();
+    assert_eq!((config.log.driver.as_str(), config.log.options.len()), ("local", 2));
+    let config = joined(&[], r#"{"log-opts": {"max-size": "10m", "labels": "a=b"}}"#).unwrap();
+    assert_eq!((config.log.driver.as_str(), config.log.options["labels"].as_str()), ("json-file", "a=b"));
+    assert!(joined(&[], "").unwrap().log.options.is_empty());
+    let words = "failed to set log opts: unknown log opt 'foo' for json-file log driver";
+    assert_eq!(refusal(&[], r#"{"log-opts": {"foo": "1"}}"#), words);
+    assert!(refusal(&["--log-driver", "x"], "").contains("no log driver named 'x' is registered"));
+    assert!(refusal(&["--log-opt", "a=b"], r#"{"log-opts": {"a": "b"}}"#).contains("log-opts"));
+}

@@ -1,8 +1,9 @@
 //! Settings that have been checked: made once from [`Raw`], with the defaults that the surroundings give.
 
-use super::{Accel, ConfigError, Level, Raw, Surroundings, registry};
+use super::{Accel, ConfigError, Level, Raw, Surroundings, pairs, registry};
 use crate::listen::Address;
 use std::path::{Path, PathBuf};
+use vch_engine::container::spec::LogConfig;
 
 /// A machine's memory where nothing else is said, in MiB. Large, since memory that is never touched costs nothing.
 const MEMORY_MIB: u64 = 4096;
@@ -30,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) insecure_registries: Vec<String>,
     /// Mirrors of docker.io.
     pub(crate) registry_mirrors: Vec<String>,
+    /// Log driver and options of containers that name none.
+    pub(crate) log: LogConfig,
     /// What runs the machines.
     pub(crate) accel: Accel,
     /// Absolute; exists.
@@ -81,6 +84,7 @@ impl Config {
             level,
             insecure_registries,
             registry_mirrors: collect(raw.registry_mirrors, |given| Ok(registry::mirror(given)?))?,
+            log: log(raw.log_driver, raw.log_opts)?,
             accel: raw.accel.unwrap_or_default(),
             qemu: readable("program", raw.qemu.map(absolute))?,
             kernel: readable("kernel", raw.kernel.map(absolute))?,
@@ -105,6 +109,13 @@ pub(crate) fn level(debug: Option<bool>, level: Option<&str>) -> Result<Level, C
     let given = level.filter(|level| !level.is_empty()).unwrap_or("info");
     let level = given.parse().map_err(|()| ConfigError::Level(given.to_owned()))?;
     Ok(if debug == Some(true) { Level::Debug } else { level })
+}
+
+fn log(driver: Option<String>, options: Option<Vec<String>>) -> Result<LogConfig, ConfigError> {
+    let driver = driver.filter(|driver| !driver.is_empty()).unwrap_or_else(|| LogConfig::default().driver);
+    let log = LogConfig { driver, options: pairs::read(&options.unwrap_or_default()) };
+    vch_engine::check_log(&log).map_err(ConfigError::Log)?;
+    Ok(log)
 }
 
 fn hosts(given: Vec<String>, data_root: &Path, around: &Surroundings) -> Result<Vec<Address>, ConfigError> {

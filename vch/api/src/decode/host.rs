@@ -32,7 +32,7 @@ pub(super) fn host(host: &HostConfig, warnings: &mut Vec<String>) -> Result<Host
     Ok(HostSpec {
         auto_remove: host.auto_remove,
         restart,
-        log: options::log(&host.log_config)?,
+        log: options::log(&host.log_config),
         network_mode: host.network_mode.clone(),
         pid_mode: host.pid_mode.clone(),
         ipc_mode: or(&host.ipc_mode, "private"),

@@ -70,7 +70,7 @@ pub(crate) struct Info {
     #[serde(rename = "NGoroutines")]
     pub(crate) tasks: usize,
     pub(crate) system_time: String,
-    pub(crate) logging_driver: &'static str,
+    pub(crate) logging_driver: String,
     pub(crate) cgroup_driver: &'static str,
     pub(crate) cgroup_version: &'static str,
     #[serde(rename = "NEventsListener")]
