@@ -4,19 +4,17 @@ use crate::time::assert_is_a_time;
 use vch_compat_tests::prelude::*;
 
 pub(super) fn tests() -> Vec<Test> {
-    let mut tests = tests![
+    tests![
         it_has_what_clients_read,
         what_was_asked_for_is_told_back,
+        settings_of_restarts_and_logs_are_told_back,
         defaults_are_dockers,
         the_images_settings_are_merged_in,
         network_settings_have_their_shape,
         a_missing_container_is_not_found,
         size_is_told_where_asked_for,
         the_docker_program_can_format_it,
-    ];
-    let later = tests![settings_of_restarts_and_logs_are_told_back];
-    tests.extend(later.into_iter().map(|t| t.ours_not_yet("no restart policies or options of logs")));
-    tests
+    ]
 }
 
 fn it_has_what_clients_read() {

@@ -5,8 +5,9 @@ use vch_compat_tests::prelude::*;
 use vch_compat_tests::raw::Reply;
 
 pub(super) fn tests() -> Vec<Test> {
-    let mut tests = tests![
+    tests![
         streams_are_kept_apart,
+        details_show_labels_and_environment,
         neither_stream_is_refused,
         a_missing_container_is_not_found,
         a_created_container_has_none,
@@ -22,10 +23,7 @@ pub(super) fn tests() -> Vec<Test> {
         binary_output_comes_as_it_is,
         they_outlive_a_stop_and_span_restarts,
         two_followers_see_the_same,
-    ];
-    let later = tests![details_show_labels_and_environment].into_iter();
-    tests.extend(later.map(|t| t.ours_not_yet("no options of logs")));
-    tests
+    ]
 }
 
 #[track_caller]

@@ -15,6 +15,7 @@ mod joined;
 mod kill;
 mod list;
 mod list_filters;
+mod log_drivers;
 mod logs;
 mod prune;
 mod remove;
@@ -43,6 +44,7 @@ pub(crate) fn tests() -> Vec<Test> {
         kill::tests(),
         list::tests(),
         list_filters::tests(),
+        log_drivers::tests(),
         logs::tests(),
         prune::tests(),
         remove::tests(),
