@@ -208,7 +208,8 @@ fn the_page_on_the_daemon_names_every_setting() {
 
 #[test]
 fn the_log_driver_of_containers_is_checked_at_the_start() {
-    let config = joined(&["--log-driver", "local", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"], "").unwrap();
+    let config =
+        joined(&["--log-driver", "local", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"], "").unwrap();
     assert_eq!((config.log.driver.as_str(), config.log.options.len()), ("local", 2));
     let config = joined(&[], r#"{"log-opts": {"max-size": "10m", "labels": "a=b"}}"#).unwrap();
     assert_eq!((config.log.driver.as_str(), config.log.options["labels"].as_str()), ("json-file", "a=b"));

@@ -33,7 +33,7 @@ fn what_the_cli_sends_for_a_plain_run_is_taken() {
         ("bridge", "private", "private", "runc")
     );
     assert_eq!((host.shm_size, host.restart.name.as_str(), host.console_size), (64 << 20, "no", [24, 80]));
-    assert_eq!((host.resources.pids_limit, host.log.driver.as_str()), (None, "json-file"));
+    assert_eq!((host.resources.pids_limit, host.log.driver.as_str()), (None, ""));
 }
 
 #[test]

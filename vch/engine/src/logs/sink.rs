@@ -40,7 +40,7 @@ pub(crate) enum Sink {
     /// Keeps nothing.
     Nothing,
     /// Holds up the container.
-    Blocking(Log),
+    Blocking(Box<Log>),
     /// Drops what it has no room for.
     Buffered(Ring),
 }
@@ -66,7 +66,7 @@ impl Sink {
             let log = Log::open(container, record).await?;
             Ok(match buffer {
                 Some(size) => Self::Buffered(Ring::new(log, size)),
-                None => Self::Blocking(log),
+                None => Self::Blocking(Box::new(log)),
             })
         };
         opened.await.map_err(failed)

@@ -118,13 +118,7 @@ fn streams(record: &Record) -> Streams {
     }
 }
 
-fn attach_tasks(
-    driver: &Driver,
-    tenant: Tenant,
-    mut process: Process,
-    log: Sink,
-    disk: OwnedMutexGuard<()>,
-) -> Run {
+fn attach_tasks(driver: &Driver, tenant: Tenant, mut process: Process, log: Sink, disk: OwnedMutexGuard<()>) -> Run {
     let container = &driver.container;
     container.log.send_modify(|progress| {
         progress.runs += 1;
