@@ -33,7 +33,7 @@ pub(crate) fn settle(mut asked: LogConfig, default: &LogConfig) -> Result<LogCon
 /// Checks a driver and its options.
 ///
 /// # Errors
-/// As [`settle`].
+/// An unknown driver or option, a mode that there is not: in dockerd's words. A `tag` that is not done: by name.
 pub fn check(log: &LogConfig) -> Result<()> {
     let driver = log.driver.as_str();
     let (known, own): (&[&str], _) = match driver {
