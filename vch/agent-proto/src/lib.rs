@@ -11,6 +11,7 @@ pub mod files;
 pub mod frame;
 pub mod health;
 pub mod message;
+pub mod observe;
 pub mod process;
 pub mod run;
 
@@ -18,6 +19,7 @@ pub use files::{ChangeKind, FileAnswer, FileChange, FileFailure, FileFailureClas
 pub use frame::{Decoder, Frame, FrameError, Header, Kind};
 pub use health::{HealthCheck, MAX_PROBE_OUTPUT, Probe, ProbeOutcome};
 pub use message::{Event, Failure, FailureClass, Hello, Identity, Reply, Request};
+pub use observe::{CpuUsage, DeviceIo, InterfaceUsage, ProcessInfo, Processes, Traffic, Usage};
 pub use process::{ExitStatus, Process, Rlimit, Stdio, WindowSize};
 pub use run::{Container, Device, Disk, File, Limits, Mount, MountKind, Namespaces, Rootfs, Scope};
 

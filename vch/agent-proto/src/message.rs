@@ -5,7 +5,9 @@
 //! process ends, the agent sends `Exited`, then unmounts its file systems and sends `Released`. A machine that is warmed
 //! before it is cloned or pooled goes `Personalize`, `Run`, …, `Released`, `Anonymize`, and starts again at `Personalize`.
 
-use crate::{Container, ExitStatus, FileWork, HealthCheck, Probe, Process, Stdio, WindowSize};
+use crate::{
+    Container, ExitStatus, FileWork, HealthCheck, Limits, Probe, Process, Processes, Stdio, Usage, WindowSize,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the host asks of the agent. Requests may be sent without waiting for earlier replies; the agent takes them in order.
@@ -93,6 +95,25 @@ pub enum Request {
         /// Whether they stand still from now on.
         frozen: bool,
     },
+    /// Lists a running container's processes. Answered by [`Reply::Processes`].
+    Processes {
+        /// The container's ID.
+        container: String,
+        /// Only those with a greater process ID; 0 begins.
+        after: u32,
+    },
+    /// Asks what a running container has used. Answered by [`Reply::Usage`].
+    Usage {
+        /// The container's ID.
+        container: String,
+    },
+    /// Changes a running container's limits; what is not limited any more is lifted. Answered by [`Reply::Done`].
+    Limit {
+        /// The container's ID.
+        container: String,
+        /// All its limits from now on.
+        limits: Limits,
+    },
 }
 
 /// What the agent answers; a request that failed is answered by a [`Failure`].
@@ -107,6 +128,10 @@ pub enum Reply {
         /// Its process ID in the guest's outermost PID namespace.
         pid: u32,
     },
+    /// To [`Request::Processes`].
+    Processes(Processes),
+    /// To [`Request::Usage`].
+    Usage(Box<Usage>),
 }
 
 /// Who the agent is.
@@ -199,5 +224,11 @@ pub enum Event {
         check: u32,
         /// Which of the two.
         probe: Probe,
+    },
+    /// The kernel's out-of-memory killer has struck in a container, once or several times since the last word of it. Comes
+    /// before the `Exited` of what it killed.
+    OutOfMemory {
+        /// The container's ID.
+        container: String,
     },
 }

@@ -160,6 +160,4 @@ pub struct Limits {
     pub cpuset_mems: Option<String>,
     /// `pids.max`.
     pub pids: Option<u64>,
-    /// Whether the whole cgroup is spared the out-of-memory killer (`--oom-kill-disable`).
-    pub oom_kill_disable: bool,
 }

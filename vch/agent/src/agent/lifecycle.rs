@@ -92,6 +92,18 @@ impl Agent {
         }
     }
 
+    /// Tells of containers in which the out-of-memory killer has struck since the host was last told.
+    pub(super) fn tell_out_of_memory(&mut self) {
+        let mut struck = Vec::new();
+        for (id, container) in &mut self.containers {
+            let kills = container.cgroup.oom_kills();
+            if kills > std::mem::replace(&mut container.oom_kills_told, kills) {
+                struck.push(id.clone());
+            }
+        }
+        struck.into_iter().for_each(|container| self.event(&Event::OutOfMemory { container }));
+    }
+
     fn ended(&mut self, pid: Pid, status: WaitStatus) {
         let status = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => ExitStatus::Code(code as u8),
@@ -102,6 +114,7 @@ impl Agent {
             return self.probe_ended(pid, status);
         };
         self.hear(number);
+        self.tell_out_of_memory();
         let Some(process) = self.processes.remove(&number) else { return };
         let Some(container) = self.containers.get(&process.container) else { return };
         let oom_killed = container.cgroup.oom_kills() > process.oom_kills_before;

@@ -32,6 +32,7 @@ enum Source {
     Cgroup,
     ProbeChannel(u32),
     ProbeOutput,
+    Memory,
 }
 
 impl Source {
@@ -44,6 +45,7 @@ impl Source {
             Self::Cgroup => (4, 0),
             Self::ProbeChannel(number) => (5, number),
             Self::ProbeOutput => (6, 0),
+            Self::Memory => (7, 0),
         };
         epoll::EventData::new_u64(kind << 32 | u64::from(number))
     }
@@ -57,6 +59,7 @@ impl Source {
             3 => Self::Stream(number),
             4 => Self::Cgroup,
             5 => Self::ProbeChannel(number),
+            7 => Self::Memory,
             _ => Self::ProbeOutput,
         }
     }
@@ -144,6 +147,7 @@ impl Agent {
                 Source::ProbeChannel(number) => self.hear_probe(number),
                 // They are read in every turn.
                 Source::Cgroup | Source::ProbeOutput => {}
+                Source::Memory => self.tell_out_of_memory(),
             }
         }
         if self.port_ready {

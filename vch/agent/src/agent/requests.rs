@@ -3,7 +3,7 @@
 use super::{Agent, Source};
 use crate::container::start::Joined;
 use crate::container::{self, Container, Phase, Process, stdio};
-use crate::failure::{Explain, Failure, FailureClass, failure};
+use crate::failure::{Explain, Failure, FailureClass, failure, report};
 use crate::{boot, identity, sys};
 use rustix::event::epoll::EventFlags;
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -64,6 +64,19 @@ impl Agent {
                 self.forget_checks(|number, _| number == check);
                 Ok(Some(Reply::Done))
             }
+            Request::Processes { container, after } => {
+                let (container, _) = self.running_container(&container)?;
+                Ok(Some(Reply::Processes(container::processes::page(&container.cgroup, after))))
+            }
+            Request::Usage { container } => {
+                let (container, first) = self.running_container(&container)?;
+                let first = first.pid.as_raw_nonzero().get().unsigned_abs();
+                Ok(Some(Reply::Usage(Box::new(container::usage::read(&container.cgroup, first)))))
+            }
+            Request::Limit { container, limits } => {
+                self.running_container(&container)?.0.cgroup.limit(&limits)?;
+                Ok(Some(Reply::Done))
+            }
         }
     }
 
@@ -111,7 +124,13 @@ impl Agent {
             // It is the container's now.
             self.machine.network = None;
         }
-        self.containers.insert(wanted.id.clone(), Container::new(wanted, cgroup, started.mounts));
+        let container = Container::new(wanted, cgroup, started.mounts);
+        if let Some(events) = container.cgroup.memory_events()
+            && let Err(failure) = self.watch(events, Source::Memory, EventFlags::PRI)
+        {
+            report(&failure.message);
+        }
+        self.containers.insert(wanted.id.clone(), container);
         let process = &wanted.process;
         self.started(request, &wanted.id, process.number, &process.stdio, started.process, stdio.agent)
     }
@@ -170,18 +189,23 @@ impl Agent {
     }
 
     fn first_process(&self, id: &str) -> Result<&Process, Failure> {
-        let container = self.containers.get(id).filter(|container| !container.ending);
-        let first = container.and_then(|container| self.processes.get(&container.first));
-        first.filter(|first| first.is_running()).ok_or_else(|| not_running(id))
+        self.running_container(id).map(|(_, first)| first)
     }
 
     fn exec(&mut self, request: u32, id: String, process: &vch_agent_proto::Process) -> Result<(), Failure> {
         self.check_numbers(process.number, &process.stdio)?;
-        let first = self.first_process(&id)?;
-        let container = self.containers.get(&id).ok_or_else(|| not_running(&id))?;
+        let (container, first) = self.running_container(&id)?;
         let stdio = stdio::Ends::open(&process.stdio)?;
         let started = container::start::exec(&self.machine, container, first, process, stdio.child)?;
         self.started(request, &id, process.number, &process.stdio, started, stdio.agent)
+    }
+
+    /// A container whose first process is executing, and that process.
+    fn running_container(&self, id: &str) -> Result<(&Container, &Process), Failure> {
+        let gone = || not_running(id);
+        let container = self.containers.get(id).filter(|container| !container.ending).ok_or_else(gone)?;
+        let first = self.processes.get(&container.first).filter(|p| p.is_running()).ok_or_else(gone)?;
+        Ok((container, first))
     }
 
     fn check_numbers(&self, process: u32, stdio: &Stdio) -> Result<(), Failure> {

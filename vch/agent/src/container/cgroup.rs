@@ -8,6 +8,7 @@ use crate::failure::{Explain, Failure, FailureClass, failure, report};
 use crate::sys::bpf;
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use vch_agent_proto::Limits;
@@ -23,7 +24,11 @@ pub(crate) struct Cgroup {
     name: String,
     directory: OwnedFd,
     events: Option<OwnedFd>,
+    memory_events: Option<OwnedFd>,
 }
+
+/// Most process IDs that a cgroup is asked for.
+const MOST_PIDS: usize = 65_536;
 
 impl Cgroup {
     /// Makes the cgroup of container `id` below `root`.
@@ -45,8 +50,11 @@ impl Cgroup {
             }
             let directory = openat(root, id, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
             let events = openat(&directory, "cgroup.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+            // Missing where the kernel has no memory controller: then nothing strikes either.
+            let memory_events =
+                openat(&directory, "memory.events", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok();
             let parent = rustix::io::fcntl_dupfd_cloexec(root, 3)?;
-            Ok(Self { parent, name: id.to_owned(), directory, events: Some(events) })
+            Ok(Self { parent, name: id.to_owned(), directory, events: Some(events), memory_events })
         })();
         result.explain(FailureClass::Internal, explain)
     }
@@ -61,6 +69,11 @@ impl Cgroup {
         self.events.as_ref().map(AsFd::as_fd)
     }
 
+    /// A descriptor that has an event when memory ran short, above all when the out-of-memory killer strikes.
+    pub(crate) fn memory_events(&self) -> Option<BorrowedFd<'_>> {
+        self.memory_events.as_ref().map(AsFd::as_fd)
+    }
+
     /// Whether a process lives in it or below. An unreadable cgroup counts as empty: it is gone.
     pub(crate) fn is_populated(&self) -> bool {
         self.read("cgroup.events").is_some_and(|text| text.lines().any(|line| line == "populated 1"))
@@ -70,6 +83,13 @@ impl Cgroup {
     pub(crate) fn oom_kills(&self) -> u64 {
         let text = self.read("memory.events").unwrap_or_default();
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+    }
+
+    /// The processes in it and below, in no order.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let mut pids = Vec::new();
+        pids_below(self.directory.as_fd(), &mut pids, 0);
+        pids
     }
 
     /// Kills every process in it and below.
@@ -134,12 +154,6 @@ impl Cgroup {
     /// # Errors
     /// The kernel refuses a value, or has no such limit.
     pub(crate) fn confine(&self, limits: &Limits, rules: Option<BorrowedFd<'_>>) -> Result<(), Failure> {
-        if limits.oom_kill_disable {
-            return Err(failure(
-                FailureClass::Setting,
-                "cgroup v2 cannot spare a cgroup from the out-of-memory killer",
-            ));
-        }
         for (file, value) in settings(limits) {
             write(self.directory.as_fd(), file, &value).explain(FailureClass::Setting, |why| {
                 format!("error setting cgroup config: failed to write {value:?} to {file}: {why}")
@@ -152,15 +166,43 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Sets all limits anew; those that are not there any more are lifted.
+    ///
+    /// # Errors
+    /// The kernel refuses a value.
+    pub(crate) fn limit(&self, limits: &Limits) -> Result<(), Failure> {
+        let asked = settings(limits);
+        let lifted = LIFTED.iter().filter(|(file, _)| !asked.iter().any(|(asked, _)| asked == file));
+        let all = lifted.map(|(file, value)| (*file, (*value).to_owned())).chain(asked.iter().cloned());
+        for (file, value) in all {
+            write(self.directory.as_fd(), file, &value)
+                .explain(FailureClass::Setting, |why| format!("failed to write {value:?} to {file}: {why}"))?;
+        }
+        Ok(())
+    }
+
     /// Removes it with whatever empty cgroups the container made below.
     pub(crate) fn remove(&self) {
         remove_below(self.parent.as_fd(), &self.name, 0);
     }
 
-    fn read(&self, file: &str) -> Option<String> {
+    /// A file of it, up to 4 KiB.
+    pub(super) fn read(&self, file: &str) -> Option<String> {
         read(self.directory.as_fd(), file)
     }
 }
+
+/// What the files hold where nothing is limited.
+const LIFTED: [(&str, &str); 8] = [
+    ("memory.max", "max"),
+    ("memory.swap.max", "max"),
+    ("memory.low", "0"),
+    ("cpu.weight", "100"),
+    ("cpu.max", "max 100000"),
+    ("cpuset.cpus", "\n"),
+    ("cpuset.mems", "\n"),
+    ("pids.max", "max"),
+];
 
 /// The files to write, in an order that the kernel accepts.
 fn settings(limits: &Limits) -> Vec<(&'static str, String)> {
@@ -190,6 +232,30 @@ fn read(directory: BorrowedFd<'_>, file: &str) -> Option<String> {
     let mut bytes = [0; 4096];
     let length = rustix::io::read(file, &mut bytes).ok()?;
     Some(String::from_utf8_lossy(bytes.get(..length)?).into_owned())
+}
+
+fn pids_below(directory: BorrowedFd<'_>, pids: &mut Vec<u32>, depth: u32) {
+    // A cgroup of threads refuses to be read; its processes stand in the one above.
+    if let Ok(file) = openat(directory, "cgroup.procs", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        let mut text = String::new();
+        // Twelve bytes are the longest number with its newline.
+        let read = std::fs::File::from(file).take(12 * MOST_PIDS as u64).read_to_string(&mut text);
+        if read.is_ok() {
+            pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|&pid| pid > 0));
+        }
+    }
+    if depth > 32 || pids.len() > MOST_PIDS {
+        return;
+    }
+    for entry in rustix::fs::Dir::read_from(directory).into_iter().flatten().flatten() {
+        let below = entry.file_name();
+        if entry.file_type() == rustix::fs::FileType::Directory && !below.to_bytes().starts_with(b".") {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            if let Ok(below) = openat(directory, below, flags, Mode::empty()) {
+                pids_below(below.as_fd(), pids, depth + 1);
+            }
+        }
+    }
 }
 
 /// Depth is bounded: a container may nest cgroups as it likes, and those too deep are left to the machine's end.

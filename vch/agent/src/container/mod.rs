@@ -1,9 +1,9 @@
 //! Containers: the agent's record of them, and what its children do to become one.
 //!
 //! The agent's side: [`start`] forks, [`channel`] hears from the child, [`cgroup`] holds and ends the processes, [`stdio`]
-//! makes the streams' ends. The child's side, in order: [`setup`] (namespaces, [`rootfs`], [`mounts`], [`devices`],
-//! [`files`]), then [`program`] ([`user`], credentials, execve). [`join`] is the child's side of an exec, [`view`] that
-//! of work on files.
+//! makes the streams' ends; [`processes`] and [`usage`] say what is to be seen of it. The child's side, in order:
+//! [`setup`] (namespaces, [`rootfs`], [`mounts`], [`devices`], [`files`]), then [`program`] ([`user`], credentials,
+//! execve). [`join`] is the child's side of an exec, [`view`] that of work on files.
 //!
 //! Invariant: after the child has pivoted into the container's root, the machine's file system is out of its reach, so no
 //! link in an image can lead there; what it still needs of the machine it holds as descriptors.
@@ -17,12 +17,14 @@ pub(crate) mod devices;
 mod files;
 mod join;
 mod mounts;
+pub(crate) mod processes;
 mod program;
 pub(crate) mod rootfs;
 pub(crate) mod setup;
 pub(crate) mod start;
 pub(crate) mod stdio;
 mod tmpfs;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod view;
 
@@ -47,6 +49,8 @@ pub(crate) struct Container {
     pub(crate) first: u32,
     /// What is left of it is being killed.
     pub(crate) ending: bool,
+    /// How often the out-of-memory killer had struck when the host was last told.
+    pub(crate) oom_kills_told: u64,
     /// How often its disks were found in use since.
     pub(crate) looks: u32,
     /// Its `Run` failed: the request and the answer it gets when nothing is left.
@@ -65,6 +69,7 @@ impl Container {
             laid: wanted.files.iter().map(|file| file.path.clone()).collect(),
             first: wanted.process.number,
             ending: false,
+            oom_kills_told: 0,
             looks: 0,
             failed: None,
         }

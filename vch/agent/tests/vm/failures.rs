@@ -31,10 +31,9 @@ fn what_cannot_run_is_refused_in_runcs_words() {
     assert_eq!(failed.message, "Cannot mkdir: /etc/passwd is not a directory");
 
     type Change = fn(&mut vch_agent_proto::Container);
-    let settings: [(Change, FailureClass, &str); 6] = [
+    let settings: [(Change, FailureClass, &str); 5] = [
         (|c| c.sysctls.push(("net.no.such".into(), "1".into())), FailureClass::Setting, "open /proc/sys/net/no/such: "),
         (|c| c.limits.cpuset_cpus = Some("77".into()), FailureClass::Setting, "error setting cgroup config: "),
-        (|c| c.limits.oom_kill_disable = true, FailureClass::Setting, "cgroup v2 cannot spare"),
         (
             |c| c.process.rlimits.push(Rlimit { resource: 7, soft: 10, hard: 5 }),
             FailureClass::Setting,

@@ -17,7 +17,6 @@ fn limits_hold_and_are_seen_inside() {
         cpuset_cpus: Some("0".into()),
         cpuset_mems: Some("0".into()),
         pids: Some(20),
-        oom_kill_disable: false,
     };
     let script = "cd /sys/fs/cgroup; for f in memory.max memory.low memory.swap.max cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max; \
                   do cat $f; done; ulimit -n; ulimit -Hn; ulimit -c; cat /proc/self/oom_score_adj";
