@@ -212,6 +212,37 @@ impl Sandbox {
         }
     }
 
+    /// All processes of a running container, by rising process ID.
+    ///
+    /// # Errors
+    /// It does not run here; no answer in time (a paused machine gives none); the machine is gone.
+    pub async fn processes(&self, container: &str) -> Result<proto::Processes, SandboxError> {
+        self.shared.client.processes(container).await
+    }
+
+    /// What a running container has used.
+    ///
+    /// # Errors
+    /// As [`Sandbox::processes`].
+    pub async fn usage(&self, container: &str) -> Result<proto::Usage, SandboxError> {
+        self.shared.client.usage(container).await
+    }
+
+    /// Changes a running container's limits; what is not limited any more is lifted. A paused machine does so, and
+    /// answers, when it goes on.
+    ///
+    /// # Errors
+    /// [`SandboxError::Failure`] if the kernel refuses a value; else as [`Sandbox::processes`].
+    pub async fn limit(&self, container: &str, limits: proto::Limits) -> Result<(), SandboxError> {
+        self.shared.client.limit(container, limits).await
+    }
+
+    /// Counts how often the guest's out-of-memory killer has struck in a container; `None` for one that was never run
+    /// here. Ends with the machine.
+    pub fn struck(&self, container: &str) -> Option<watch::Receiver<u64>> {
+        self.shared.client.struck(container)
+    }
+
     /// Becomes `Some` when the machine's process has ended, for whatever reason: the one truth.
     pub fn exited(&self) -> watch::Receiver<Option<MachineExit>> {
         self.shared.life.machine().exited()

@@ -15,6 +15,7 @@
 
 mod files;
 mod link;
+mod observe;
 mod outbox;
 mod output;
 mod probes;

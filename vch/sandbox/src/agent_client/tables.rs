@@ -29,6 +29,8 @@ pub(super) struct Tables {
     outputs: HashMap<u32, (Channel, Arc<Queue>)>,
     released: HashMap<String, watch::Sender<bool>>,
     probes: HashMap<u32, mpsc::Sender<Probe>>,
+    /// How often each container ran out of memory.
+    struck: HashMap<String, watch::Sender<u64>>,
     open: bool,
 }
 
@@ -42,6 +44,7 @@ impl Tables {
             outputs: HashMap::new(),
             released: HashMap::new(),
             probes: HashMap::new(),
+            struck: HashMap::new(),
             open: true,
         }
     }
@@ -109,6 +112,7 @@ impl Tables {
         let free = self.released.get(container).is_none_or(|released| *released.borrow());
         if free {
             self.released.insert(container.to_owned(), watch::Sender::new(!self.open));
+            self.struck.insert(container.to_owned(), watch::Sender::new(0));
         }
         free
     }
@@ -133,6 +137,11 @@ impl Tables {
         self.probes.remove(&number);
     }
 
+    /// Counts the strikes of the out-of-memory killer in a container; `None` for one that was never run here.
+    pub(super) fn struck(&self, container: &str) -> Option<watch::Receiver<u64>> {
+        self.struck.get(container).map(watch::Sender::subscribe)
+    }
+
     /// Forgets a process that did not start.
     pub(super) fn forget_process(&mut self, process: u32) {
         self.exits.remove(&process);
@@ -141,6 +150,7 @@ impl Tables {
     /// Forgets a container that did not start.
     pub(super) fn forget_container(&mut self, container: &str) {
         self.released.remove(container);
+        self.struck.remove(container);
     }
 
     /// Forgets a stream from the guest: what still comes on it is dropped.
@@ -185,6 +195,13 @@ impl Tables {
                 }
                 None if self.numbers.was_process(check) => Ok(()),
                 None => Err(Breach::Process(check)),
+            },
+            Event::OutOfMemory { container } => match self.struck.get(&container) {
+                Some(struck) => {
+                    struck.send_modify(|count| *count = count.saturating_add(1));
+                    Ok(())
+                }
+                None => Err(Breach::Container),
             },
         }
     }
@@ -232,6 +249,7 @@ impl Tables {
             released.send_replace(true);
         }
         self.probes.clear();
+        self.struck.clear();
     }
 }
 

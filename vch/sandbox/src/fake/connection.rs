@@ -127,6 +127,7 @@ impl Connection<'_> {
                 guest.state().admit(&container.id)?;
                 guest.check_disks(&container.rootfs)?;
                 let number = container.process.number;
+                guest.state().limits.insert(container.id.clone(), container.limits.clone());
                 let reply = self.start(container.process, container.id.clone(), None, go)?;
                 guest.state().containers.insert(container.id, number);
                 Ok(reply)
@@ -186,6 +187,18 @@ impl Connection<'_> {
                 state.check = state.check.take().filter(|(number, _)| *number != check);
                 Ok(Reply::Done)
             }
+            Request::Processes { container, after } => {
+                guest.state().processes_of(&container, after).map(Reply::Processes)
+            }
+            Request::Usage { container } => {
+                guest.state().usage_of(&container).map(|usage| Reply::Usage(Box::new(usage)))
+            }
+            Request::Limit { container, limits } => {
+                let mut state = guest.state();
+                state.first_of(&container)?;
+                state.limits.insert(container, limits);
+                Ok(Reply::Done)
+            }
         }
     }
 
@@ -217,8 +230,10 @@ impl Connection<'_> {
         let pid = {
             let mut state = self.guest.state();
             state.next_pid += 1;
-            state.processes.insert(process.number, Running { container, signals });
-            state.next_pid
+            let pid = state.next_pid;
+            let args = process.args.clone();
+            state.processes.insert(process.number, Running { container: container.clone(), pid, args, signals });
+            pid
         };
         let stdin = Input::new(end, self.frames.clone());
         let proc = Proc { args: process.args, env: process.env, work, stdin, stdout, stderr, touches, size };
@@ -252,7 +267,11 @@ async fn killed(mut outside: mpsc::UnboundedReceiver<Touch>, inside: mpsc::Unbou
 fn end_process(guest: &Guest, frames: &mpsc::UnboundedSender<Frame>, number: u32, end: End) {
     let mut state = guest.state();
     let Some(ended) = state.processes.remove(&number) else { return };
-    let mut events = vec![Event::Exited { process: number, status: end.status, oom_killed: end.oom_killed }];
+    let mut events = Vec::new();
+    if end.oom_killed {
+        events.push(Event::OutOfMemory { container: ended.container.clone() });
+    }
+    events.push(Event::Exited { process: number, status: end.status, oom_killed: end.oom_killed });
     let mut siblings = state.processes.values().filter(|other| other.container == ended.container).peekable();
     let first = state.containers.get(&ended.container).copied();
     let first_gone = first == Some(number) || first.is_none_or(|first| !state.processes.contains_key(&first));

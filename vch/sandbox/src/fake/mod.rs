@@ -12,6 +12,7 @@ mod container;
 mod files;
 mod guests;
 mod hostile;
+mod observe;
 mod program;
 mod streams;
 
@@ -26,7 +27,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
-use vch_agent_proto::{Disk, Event, Failure, FailureClass, Frame, Identity, Kind, Probe, Request, Rootfs};
+use vch_agent_proto::{Disk, Event, Failure, FailureClass, Frame, Identity, Kind, Limits, Probe, Request, Rootfs};
 use vch_hypervisor::DiskSpec;
 
 /// One guest. Clones share it.
@@ -52,11 +53,17 @@ struct State {
     containers: HashMap<String, u32>,
     /// The health check, by number, and who is told of it.
     check: Option<(u32, mpsc::UnboundedSender<Frame>)>,
+    /// Limits of each container.
+    limits: HashMap<String, Limits>,
+    /// Looks at what containers use.
+    looks: u64,
 }
 
 #[derive(Debug)]
 struct Running {
     container: String,
+    pid: u32,
+    args: Vec<String>,
     signals: mpsc::UnboundedSender<Touch>,
 }
 
