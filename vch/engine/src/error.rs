@@ -74,6 +74,11 @@ impl Error {
         Self::not_found(format!("No such container: {name}"))
     }
 
+    /// A container that waits for its restart policy, in Docker's words.
+    pub fn restarting(id: &str) -> Self {
+        Self::conflict(format!("container {id} is restarting, wait until the container is running"))
+    }
+
     /// Wraps any error as a system failure of `what`, with its whole chain of causes.
     pub fn chain(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
         Self::system(format!("{what}: {}", causes(error)))

@@ -7,6 +7,7 @@
 //! supervisor/        what happens by itself: exits, restart policies
 //! files/             work on containers' files, in a guest
 //! logs/ events/      what is kept and told
+//! ps/ stats/         what is to be seen of a running container
 //! records index execs  what there is: on disk, by name, in memory
 //! ```
 //! Invariant: no HTTP, no JSON of the wire and no status code in this crate.
@@ -25,10 +26,12 @@ mod logs;
 mod machine;
 mod names;
 mod open;
+pub mod ps;
 mod records;
 pub mod requests;
 mod scratch;
 pub mod settings;
+pub mod stats;
 pub mod stream;
 mod supervisor;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The parameters of engine calls that have more than a name.
 
-use crate::container::spec::ContainerSpec;
+use crate::container::spec::{ContainerSpec, Resources, RestartPolicy};
 use crate::filters::Filters;
 use crate::timestamp::Timestamp;
 
@@ -159,4 +159,22 @@ pub struct DiskUsageOf {
     pub images: bool,
     /// Containers.
     pub containers: bool,
+}
+
+/// `stats`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WatchStats {
+    /// One item a second instead of one in all.
+    pub stream: bool,
+    /// At once, without an earlier look to compare with.
+    pub one_shot: bool,
+}
+
+/// `update`: what is to change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Update {
+    /// New limits; 0, empty and none leave one as it is. A process limit of 0 lifts it.
+    pub resources: Resources,
+    /// New restart policy.
+    pub restart: Option<RestartPolicy>,
 }

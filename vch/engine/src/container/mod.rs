@@ -24,6 +24,8 @@ use crate::error::{Error, Result};
 use crate::logs::reader::Progress;
 use crate::logs::segments::Segments;
 use crate::logs::splitter::Splitter;
+use crate::requests::Update;
+use crate::stats::Sampler;
 use attach::Attachments;
 use live::Live;
 use record::Record;
@@ -62,6 +64,8 @@ pub(crate) enum Verb {
     Unpause,
     /// Take another name, already reserved.
     Rename(String),
+    /// Change its limits or its restart policy.
+    Update(Box<Update>),
     /// Remove it, killing it first if forced.
     Remove {
         /// Kill it first.
@@ -97,6 +101,8 @@ pub(crate) struct Container {
     /// Held by whoever has its disk in a machine.
     pub(crate) disk: Arc<tokio::sync::Mutex<()>>,
     segments: Segments,
+    /// Those who watch what it uses.
+    pub(crate) stats: Sampler,
     published: watch::Receiver<Published>,
     commands: mpsc::Sender<Command>,
 }

@@ -140,7 +140,8 @@ fn sysctls(host: &HostSpec) -> Vec<(String, String)> {
     all
 }
 
-fn limits(resources: &Resources) -> Limits {
+/// Limits as cgroup v2 has them.
+pub(crate) fn limits(resources: &Resources) -> Limits {
     let positive = |value: i64| u64::try_from(value).ok().filter(|v| *v > 0);
     let memory = positive(resources.memory);
     let quota = match positive(resources.nano_cpus) {
@@ -157,14 +158,12 @@ fn limits(resources: &Resources) -> Limits {
             both => positive(both).map(|both| both.saturating_sub(memory.unwrap_or(0))),
         },
         cpu_quota: quota.map(|q| q.0),
-        cpu_period: quota.map(|q| q.1),
+        cpu_period: quota.map(|q| q.1).or(positive(resources.cpu_period)),
         // As runc turns cgroup v1 shares (2..262144) into v2 weights (1..10000).
         cpu_weight: positive(resources.cpu_shares).map(|s| 1 + ((s.clamp(2, 262_144) - 2) * 9999) / 262_142),
         cpuset_cpus: Some(resources.cpuset_cpus.clone()).filter(|s| !s.is_empty()),
         cpuset_mems: Some(resources.cpuset_mems.clone()).filter(|s| !s.is_empty()),
         pids: resources.pids_limit.and_then(positive),
-        // cgroup v2 has no such setting: create has warned, as dockerd does.
-        oom_kill_disable: false,
     }
 }
 

@@ -108,7 +108,7 @@ async fn paused_containers_refuse_what_docker_refuses() {
     assert_eq!(bench.engine.start(&id).await.unwrap_err().kind, Kind::Conflict);
     assert_eq!(bench.engine.inspect(&id, false).await.unwrap().state.status, Status::Paused);
     bench.engine.unpause(&id).await.unwrap();
-    assert_eq!(bench.engine.unpause(&id).await.unwrap_err().kind, Kind::Conflict);
+    assert_eq!(bench.engine.unpause(&id).await.unwrap_err().kind, Kind::System);
     bench.engine.stop(&id, Stop::default()).await.unwrap();
 }
 

@@ -11,7 +11,10 @@ mod joined;
 mod lifecycle;
 mod logs;
 mod naming;
+mod observe;
+mod pause;
 mod restart;
+mod update;
 
 use crate::container::spec::ContainerSpec;
 use crate::engine::{Blank, Engine};

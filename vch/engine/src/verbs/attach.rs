@@ -92,9 +92,7 @@ fn refuse_if_unfit(now: &Published) -> Result<()> {
         Status::Paused => {
             Err(Error::conflict(format!("container {id} is paused, unpause the container before attach")))
         }
-        Status::Restarting => {
-            Err(Error::conflict(format!("container {id} is restarting, wait until the container is running")))
-        }
+        Status::Restarting => Err(Error::restarting(id)),
         _ => Ok(()),
     }
 }

@@ -143,6 +143,7 @@ fn refuse_if_unfit(now: &Published) -> Result<&crate::container::live::Live> {
         (_, Status::Paused) => {
             Err(Error::conflict(format!("container {id} is paused, unpause the container before exec")))
         }
+        (_, Status::Restarting) => Err(Error::restarting(id)),
         (Some(live), Status::Running) => Ok(live),
         _ => Err(Error::conflict(format!("container {id} is not running"))),
     }

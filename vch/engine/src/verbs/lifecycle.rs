@@ -32,7 +32,7 @@ impl Engine {
     /// Lets a container's machine go on.
     ///
     /// # Errors
-    /// Conflict if it is not paused.
+    /// It is not paused.
     pub async fn unpause(&self, name: &str) -> Result<()> {
         self.find(name)?.ask(Verb::Unpause).await
     }

@@ -20,5 +20,8 @@ pub(crate) mod remove;
 mod rename;
 mod resize;
 pub(crate) mod start;
+mod stats;
 mod stop;
+mod top;
+mod update;
 mod wait;

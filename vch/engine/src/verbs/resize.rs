@@ -14,7 +14,9 @@ impl Engine {
         let Some(live) = container.now().live else {
             return Err(Error::conflict(format!("container {} is not running", container.id)));
         };
-        live.process.resize(WindowSize { rows, columns }).await.map_err(|e| Error::chain("resize the terminal", &e))?;
+        let (process, size) = (live.process.clone(), WindowSize { rows, columns });
+        let resized = live.awake(move |_| async move { process.resize(size).await }).await;
+        resized.map_err(|e| Error::chain("resize the terminal", &e))?;
         let size = [("height", rows.to_string()), ("width", columns.to_string())];
         self.tell_container(&container.record(), "resize", size);
         Ok(())

@@ -135,8 +135,9 @@ fn attach_tasks(driver: &Driver, tenant: Tenant, mut process: Process, log: Sink
         tokio::spawn(pump::input(clients, stdin));
     }
     let handle = process.handle();
+    let struck = tenant.sandbox().struck(&container.id);
     let live = Live { sandbox: tenant.sandbox().clone(), tenant, process: handle, cut_off };
-    Run { live, pump, disk }
+    Run { live, pump, disk, struck }
 }
 
 /// The agent's refusal in the words that runc's would reach a client in, and the exit code that goes with it.

@@ -158,10 +158,16 @@ impl Connection<'_> {
                 guest.state().containers.insert(container.id, number);
                 Ok(reply)
             }
-            Request::Freeze { container, .. } => match guest.state().containers.contains_key(&container) {
-                true => Ok(Reply::Done),
-                false => Err(failure(FailureClass::NotFound, "no such container")),
-            },
+            Request::Freeze { container, frozen } => {
+                let mut state = guest.state();
+                state.first_of(&container)?;
+                if frozen {
+                    state.frozen.insert(container)
+                } else {
+                    state.frozen.remove(&container)
+                };
+                Ok(Reply::Done)
+            }
             Request::Signal { process, signal } => {
                 guest.state().touch(process, Touch::Signal(signal)).map(|()| Reply::Done)
             }

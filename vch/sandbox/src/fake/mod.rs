@@ -22,7 +22,7 @@ pub use hostile::hostile_guest;
 pub use program::{End, Proc, Program, Programs};
 pub use streams::{Input, Output};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::UnixStream;
@@ -55,8 +55,12 @@ struct State {
     check: Option<(u32, mpsc::UnboundedSender<Frame>)>,
     /// Limits of each container.
     limits: HashMap<String, Limits>,
+    /// Containers whose processes stand still.
+    frozen: HashSet<String>,
     /// Looks at what containers use.
     looks: u64,
+    /// Those at containers that did not stand still.
+    worked: u64,
 }
 
 #[derive(Debug)]

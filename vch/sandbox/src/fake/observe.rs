@@ -34,17 +34,18 @@ impl State {
         Ok(Processes { processes, more, uptime_ns: 60_000_000_000, machine_memory: 64 << 20 })
     }
 
-    /// With each look a second has gone, half of which the container has worked.
+    /// With each look a second has gone, half of which the container has worked unless it is frozen.
     pub(super) fn usage_of(&mut self, container: &str) -> Result<Usage, Failure> {
         self.first_of(container)?;
         self.looks += 1;
+        self.worked += u64::from(!self.frozen.contains(container));
         let limits = self.limits.get(container).cloned().unwrap_or_default();
         let pids = self.processes.values().filter(|running| running.container == container).count() as u64;
         Ok(Usage {
             clock_ns: self.looks * 1_000_000_000,
             cpus: 1,
             machine_memory: 64 << 20,
-            cpu: CpuUsage { total_us: self.looks * 500_000, user_us: self.looks * 500_000, ..CpuUsage::default() },
+            cpu: CpuUsage { total_us: self.worked * 500_000, user_us: self.worked * 500_000, ..CpuUsage::default() },
             memory: 4096,
             memory_limit: limits.memory,
             memory_stat: vec![("anon".to_owned(), 4096), ("inactive_file".to_owned(), 0), ("unknown".to_owned(), 1)],

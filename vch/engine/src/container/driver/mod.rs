@@ -5,6 +5,8 @@
 //! whatever its cause, becomes an end of the container.
 
 mod health;
+mod pause;
+mod update;
 mod verbs;
 
 use super::health::Health;
@@ -38,6 +40,8 @@ pub(crate) struct Run {
     pub(crate) pump: JoinHandle<()>,
     /// The container's disk is in this run's machine.
     pub(crate) disk: OwnedMutexGuard<()>,
+    /// Counts the strikes of the out-of-memory killer.
+    pub(crate) struck: Option<watch::Receiver<u64>>,
 }
 
 /// The owner.
@@ -69,6 +73,7 @@ pub(crate) fn spawn(engine: &Engine, folder: PathBuf, record: Record) -> Arc<Con
         log: watch::channel(Default::default()).0,
         disk: Arc::default(),
         segments,
+        stats: Default::default(),
         published: watch,
         commands,
     });
@@ -96,6 +101,7 @@ impl Driver {
                 exit = ended(self.run.as_ref().map(|run| run.live.process.clone())) => self.on_exit(exit).await,
                 () = self.restart.due() => self.on_restart_due().await,
                 news = health::news(self.health.as_mut()) => self.on_probe(news),
+                () = struck(self.run.as_mut()) => self.on_out_of_memory().await,
                 command = self.commands.recv() => match command {
                     Some(Command { verb, done }) => {
                         let outcome = self.on(verb).await;
@@ -113,6 +119,7 @@ impl Driver {
             Verb::Signal { signal, by_user } => self.on_signal(signal, by_user).await,
             Verb::Pause => self.on_pause().await,
             Verb::Unpause => self.on_unpause().await,
+            Verb::Update(update) => self.on_update(*update).await,
             Verb::Rename(name) => self.change(|record| record.name = name).await,
             Verb::Remove { force } => self.on_remove(force).await,
             Verb::Shutdown => self.on_shutdown().await,
@@ -219,9 +226,10 @@ impl Driver {
 
     async fn on_exit(&mut self, exit: Exit) {
         let Some(run) = self.run.take() else { return };
-        let Run { live, pump, disk } = run;
+        let Run { live, pump, disk, struck } = run;
         let ended = Ended::of(exit);
         self.unwatch_health();
+        let untold = struck.is_some_and(|struck| struck.has_changed().unwrap_or(false));
         drain(pump, &live).await;
         self.container.attachments.end_run();
         self.container.log.send_modify(|progress| progress.writing = false);
@@ -237,7 +245,7 @@ impl Driver {
             record.state.finished_at = Timestamp::now();
             record.state.health.iter_mut().for_each(Health::stopped);
         };
-        if ended.oom_killed {
+        if untold || (ended.oom_killed && !record.state.oom_killed) {
             self.tell("oom", []);
         }
         self.engine.execs().container_ended(&self.container.id);
@@ -261,6 +269,14 @@ impl Driver {
             None if thrown_away => self.remove().await,
             None => {}
         }
+    }
+
+    /// The out-of-memory killer has struck; the first process may have survived it.
+    async fn on_out_of_memory(&mut self) {
+        if !self.record().state.oom_killed {
+            self.note(|record| record.state.oom_killed = true, |_| {}).await;
+        }
+        self.tell("oom", []);
     }
 
     async fn on_restart_due(&mut self) {
@@ -305,6 +321,15 @@ async fn ended(process: Option<ProcessHandle>) -> Exit {
     match process {
         Some(process) => process.wait().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Ends when the out-of-memory killer strikes in the run; never, while there is none.
+async fn struck(run: Option<&mut Run>) {
+    let Some(struck) = run.and_then(|run| run.struck.as_mut()) else { return std::future::pending().await };
+    if struck.changed().await.is_err() {
+        // The machine has gone: its end says the rest.
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,8 +1,6 @@
-//! The owner's verbs beside start: signals, pause, removal, the daemon's own end.
+//! The owner's verbs beside start: signals, removal, the daemon's own end.
 
 use super::Driver;
-use crate::container::health::Health;
-use crate::container::record::Record;
 use crate::container::state::Status;
 use crate::error::{Error, Result};
 use crate::supervisor;
@@ -22,10 +20,8 @@ impl Driver {
         let Some(live) = self.live() else {
             return Err(Error::conflict(format!("container {} is not running", record.id)));
         };
-        if record.state.status == Status::Paused {
-            live.tenant.resume().await?;
-            self.note(|record| record.state.status = Status::Running, |_| {}).await;
-            self.watch_health();
+        if record.state.status == Status::Paused && !self.wake(&record, &live, signal).await? {
+            return Ok(());
         }
         match live.process.signal(signal).await {
             Ok(()) => Ok(()),
@@ -37,42 +33,6 @@ impl Driver {
                 Ok(())
             }
             Err(error) => Err(Error::chain("send the signal", &error)),
-        }
-    }
-
-    pub(super) async fn on_pause(&mut self) -> Result<()> {
-        let record = self.record();
-        match (self.live(), record.state.status) {
-            (Some(_), Status::Paused) => Err(Error::conflict(format!("container {} is already paused", record.id))),
-            (Some(live), _) => {
-                self.unwatch_health();
-                if let Err(error) = live.tenant.pause().await {
-                    self.watch_health();
-                    return Err(error);
-                }
-                let paused = |record: &mut Record| {
-                    record.state.status = Status::Paused;
-                    record.state.health.iter_mut().for_each(Health::stopped);
-                };
-                self.change(paused).await?;
-                self.tell("pause", []);
-                Ok(())
-            }
-            (None, _) => Err(Error::conflict(format!("container {} is not running", record.id))),
-        }
-    }
-
-    pub(super) async fn on_unpause(&mut self) -> Result<()> {
-        let record = self.record();
-        match self.live() {
-            Some(live) if record.state.status == Status::Paused => {
-                live.tenant.resume().await?;
-                self.change(|record| record.state.status = Status::Running).await?;
-                self.watch_health();
-                self.tell("unpause", []);
-                Ok(())
-            }
-            _ => Err(Error::conflict(format!("container {} is not paused", record.id))),
         }
     }
 
@@ -97,6 +57,7 @@ impl Driver {
 
     /// Ends what runs, without a word to its restart policy.
     async fn kill_for_removal(&mut self) {
+        let record = self.record();
         self.restart.cancel();
         let noted = self.change(|record| record.state.manually_stopped = true).await;
         if let Err(error) = noted {
@@ -104,10 +65,14 @@ impl Driver {
         }
         self.tell("kill", [("signal", "9".into())]);
         if let Some(live) = self.live() {
-            match live.process.signal(supervisor::SIGKILL).await {
+            // One that stands still would not hear of it.
+            let wakes = record.state.status != Status::Paused || live.tenant.resume().await.is_ok();
+            let killed =
+                if wakes { live.process.signal(supervisor::SIGKILL).await } else { Err(SandboxError::MachineGone) };
+            match killed {
                 Ok(()) => {}
                 Err(SandboxError::Failure(failure)) if failure.class == FailureClass::NotFound => {}
-                Err(_) => live.sandbox.end().await,
+                _ => live.sandbox.end().await,
             }
             self.on_exit(live.process.wait().await).await;
         }
