@@ -14,10 +14,12 @@ use vch_engine::image::view::{
     Pull, Push, Removed, Search,
 };
 use vch_engine::info::Info;
+use vch_engine::ps::ProcessTable;
 use vch_engine::requests::{
-    Attach, Create, Created, DiskUsageOf, ExecStart, Extract, ListContainers, Pruned, ReadLogs, Remove, Stop,
-    WaitCondition, Waited, WatchEvents,
+    Attach, Create, Created, DiskUsageOf, ExecStart, Extract, ListContainers, Pruned, ReadLogs, Remove, Stop, Update,
+    WaitCondition, Waited, WatchEvents, WatchStats,
 };
+use vch_engine::stats::Statistics;
 use vch_engine::stream::{Archive, Attached, Change, Content, Logs, PathStat};
 use vch_engine::{Error, Result};
 
@@ -86,6 +88,9 @@ calls! {
     extract(name: &str, request: Extract, body: Upload) -> ();
     export(name: &str) -> Content;
     changes(name: &str) -> BoxStream<'static, Result<Change>>;
+    top(name: &str, arguments: &str) -> ProcessTable;
+    stats(name: &str, options: WatchStats) -> BoxStream<'static, Statistics>;
+    update(name: &str, update: Update) -> Vec<String>;
     exec_create(name: &str, spec: ExecSpec) -> String;
     exec_start(id: &str, options: ExecStart) -> Option<Attached>;
     exec_inspect(id: &str) -> ExecView;

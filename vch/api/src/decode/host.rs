@@ -72,7 +72,11 @@ fn or(text: &str, default: &str) -> String {
     if text.is_empty() { default.into() } else { text.into() }
 }
 
-fn restart(policy: &WirePolicy) -> Result<RestartPolicy> {
+/// A restart policy; none is `no`.
+///
+/// # Errors
+/// 400 in dockerd's words.
+pub(super) fn restart(policy: &WirePolicy) -> Result<RestartPolicy> {
     let name = or(&policy.name, "no");
     let count = policy.maximum_retry_count;
     match name.as_str() {

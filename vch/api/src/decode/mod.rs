@@ -9,9 +9,11 @@ mod mounts;
 mod network;
 mod options;
 mod resources;
+mod update;
 
 pub(crate) use auth::{credentials, registry_auth};
 pub(crate) use config::exec;
+pub(crate) use update::update;
 
 use crate::error::{ApiError, Result};
 use crate::fields;

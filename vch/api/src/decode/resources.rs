@@ -14,6 +14,23 @@ const LEAST_MEMORY: i64 = 6 << 20;
 /// # Errors
 /// 400 in dockerd's words.
 pub(super) fn resources(host: &HostConfig, warnings: &mut Vec<String>) -> Result<Resources> {
+    if host.memory == 0 && host.memory_swap > 0 {
+        return refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
+    }
+    let mut resources = changed(host, warnings)?;
+    // Swap is as large as memory where nobody asked.
+    if host.memory > 0 && host.memory_swap == 0 {
+        resources.memory_swap = host.memory.saturating_mul(2);
+    }
+    resources.pids_limit = resources.pids_limit.filter(|limit| *limit > 0);
+    Ok(resources)
+}
+
+/// Limits as they are given, for an update: 0 leaves one as it is.
+///
+/// # Errors
+/// 400 in dockerd's words.
+pub(super) fn changed(host: &HostConfig, warnings: &mut Vec<String>) -> Result<Resources> {
     realtime(host)?;
     memory(host)?;
     cpu(host)?;
@@ -21,24 +38,20 @@ pub(super) fn resources(host: &HostConfig, warnings: &mut Vec<String>) -> Result
     Ok(Resources {
         memory: host.memory,
         memory_reservation: host.memory_reservation,
-        // Swap is as large as memory where nobody asked.
-        memory_swap: if host.memory > 0 && host.memory_swap == 0 {
-            host.memory.saturating_mul(2)
-        } else {
-            host.memory_swap
-        },
+        memory_swap: host.memory_swap,
         nano_cpus: host.nano_cpus,
         cpu_shares: host.cpu_shares,
         cpu_period: host.cpu_period,
         cpu_quota: host.cpu_quota,
         cpuset_cpus: host.cpuset_cpus.clone(),
         cpuset_mems: host.cpuset_mems.clone(),
-        pids_limit: host.pids_limit.filter(|limit| *limit > 0),
+        // 0 and −1 are both without end.
+        pids_limit: host.pids_limit.map(|limit| limit.max(0)),
         oom_kill_disable: None,
     })
 }
 
-fn refuse(words: impl Into<String>) -> Result<()> {
+fn refuse<T>(words: impl Into<String>) -> Result<T> {
     Err(ApiError::invalid(words))
 }
 
@@ -65,9 +78,6 @@ fn memory(host: &HostConfig) -> Result<()> {
     }
     if memory > 0 && swap > 0 && swap < memory {
         return refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
-    }
-    if memory == 0 && swap > 0 {
-        return refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
     }
     if reservation > 0 && reservation < LEAST_MEMORY {
         return refuse("Minimum memory reservation allowed is 6MB");

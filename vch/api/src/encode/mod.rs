@@ -4,11 +4,13 @@ mod archive;
 mod container;
 mod host;
 mod image;
+mod stats;
 mod system;
 
 pub(crate) use archive::{change, path_stat};
 pub(crate) use container::{container, exec, summary};
 pub(crate) use image::{history_item, image, image_summary, removed};
+pub(crate) use stats::statistics;
 pub(crate) use system::{event, info, login, version};
 
 /// Name of the storage driver: layers are EROFS file systems.

@@ -45,7 +45,7 @@ fn folded(value: Value, fields: &[&str]) -> Value {
 }
 
 /// Go's decoder knows a field by its name in any case. The last of several spellings counts, as there.
-fn fold(members: Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
+pub(super) fn fold(members: Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
     let canonical = |key: String| match fields.iter().find(|field| field.eq_ignore_ascii_case(&key)) {
         Some(field) => (*field).to_owned(),
         None => key,

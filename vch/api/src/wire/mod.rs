@@ -20,7 +20,10 @@ pub(crate) mod list;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod prune;
+pub(crate) mod stats;
 pub(crate) mod system;
+pub(crate) mod top;
+pub(crate) mod update;
 pub(crate) mod wait;
 
 /// An object that is read and written. A missing or null member is its type's default, as in Go; unknown members are passed over.
