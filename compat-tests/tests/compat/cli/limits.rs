@@ -11,6 +11,9 @@ pub(super) fn tests() -> Vec<Test> {
         a_killed_child_does_not_end_the_container,
         processor_is_visible_inside,
         half_a_processor_is_half_the_work,
+        stats_of_half_a_processor_show_half,
+        a_hundred_megabytes_in_64_are_killed_and_say_so,
+        top_stats_and_update_print_what_they_should,
         processes_are_limited,
     ]
 }
@@ -81,4 +84,49 @@ fn processes_are_limited() {
     assert!(outcome.stderr.contains("can't fork"), "{outcome:?}");
     assert!(!outcome.stdout.contains("made"), "{outcome:?}");
     assert!(run(&["--pids-limit", "60"], script).contains("made 40"));
+}
+
+fn stats_of_half_a_processor_show_half() {
+    let container = detached(&["--cpus", "0.5"], "while :; do :; done");
+    let share = || {
+        let shown = docker(&["stats", "--no-stream", "--format", "{{.CPUPerc}}", &container.id]).ok();
+        let share: f64 = shown.trim().trim_end_matches('%').parse().unwrap();
+        assert!(share < 70.0, "{shown}");
+        // A host that is busy with other things may give it less for a while.
+        (share > 40.0).then_some(())
+    };
+    eventually(Duration::from_secs(120), "about 50 %", share);
+}
+
+fn a_hundred_megabytes_in_64_are_killed_and_say_so() {
+    let begun = crate::time::now();
+    let container = detached(&["-m", "64m", "--memory-swap", "64m"], "exec tail -c 100000000 /dev/zero");
+    assert_eq!(container.wait(), 137);
+    let state = container.inspect()["State"].clone();
+    assert_eq!((&state["OOMKilled"], &state["ExitCode"]), (&json!(true), &json!(137)), "{state}");
+    let told = || {
+        let filter = filters(&json!({ "container": [container.id] }));
+        let path = format!("/events?since={begun:.9}&until={:.9}&{filter}", crate::time::now());
+        let events = get(&path).expect(200).json_lines();
+        let actions: Vec<_> = events.iter().map(|event| event["Action"].as_str().unwrap().to_owned()).collect();
+        (actions.contains(&"oom".to_owned()) && actions.contains(&"die".to_owned())).then_some(())
+    };
+    eventually(SOON, "the events", told);
+}
+
+fn top_stats_and_update_print_what_they_should() {
+    let container = detached(&["-m", "64m", "--memory-swap", "64m"], "sleep 1234");
+    let shown = docker(&["top", &container.id]).ok();
+    let mut lines = shown.lines();
+    assert!(lines.next().unwrap().starts_with("UID"), "{shown}");
+    assert!(lines.next().unwrap().ends_with("sleep 1234"), "{shown}");
+    let shown = docker(&["top", &container.id, "-o", "pid,comm"]).ok();
+    assert!(shown.lines().nth(1).unwrap().contains("s"), "{shown}");
+    let format = "{{.Container}} {{.MemUsage}} {{.PIDs}} {{.BlockIO}}";
+    let shown = docker(&["stats", "--no-stream", "--format", format, &container.id]).ok();
+    assert!(shown.contains(" / 64MiB ") && shown.starts_with(&container.id[..12]), "{shown}");
+    let shown = docker(&["update", "--memory", "32m", "--restart", "always", &container.id]).ok();
+    assert_eq!(shown.trim(), container.id);
+    let host = container.inspect()["HostConfig"].clone();
+    assert_eq!((&host["Memory"], &host["RestartPolicy"]["Name"]), (&json!(33_554_432), &json!("always")));
 }

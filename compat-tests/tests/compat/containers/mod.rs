@@ -17,12 +17,16 @@ mod list;
 mod list_filters;
 mod log_drivers;
 mod logs;
+mod pause;
 mod prune;
 mod remove;
 mod rename;
 mod start;
+mod stats;
 mod stop;
+mod top;
 mod tty;
+mod update;
 mod wait;
 
 use vch_compat_tests::prelude::*;
@@ -46,12 +50,16 @@ pub(crate) fn tests() -> Vec<Test> {
         list_filters::tests(),
         log_drivers::tests(),
         logs::tests(),
+        pause::tests(),
         prune::tests(),
         remove::tests(),
         rename::tests(),
         start::tests(),
+        stats::tests(),
         stop::tests(),
+        top::tests(),
         tty::tests(),
+        update::tests(),
         wait::tests(),
     ]
     .into_iter()
