@@ -1,7 +1,7 @@
 //! `docker top`: what ps(1) would print of a container's processes.
 //!
 //! dockerd runs the host's ps and cuts its output into cells. Here the processes are the guest's, so the engine does
-//! ps's part: [`arguments`] reads ps's options, [`columns`] knows its columns, [`cells`] writes them as procps 4 does.
+//! ps's part: `arguments` reads ps's options, `columns` knows its columns, `cells` writes them as procps 4 does.
 //! Differences, all for want of a host's view: process IDs are the guest's; users and groups are shown by number, but 0
 //! as `root` (dockerd shows the names that the *host* has for them); times are in UTC; a cell with blanks in it stays
 //! one. Options that choose, sort or draw are refused by name.
