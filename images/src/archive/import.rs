@@ -69,7 +69,7 @@ fn import(shared: &Shared, reader: PipeReader, request: ImportRequest) -> Result
 }
 
 /// Stores the stream as it came if registries take it so, else its plain tar.
-fn put_blob(
+pub(super) fn put_blob(
     shared: &Shared,
     temp: TempFile,
     given: Descriptor,
