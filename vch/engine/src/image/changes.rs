@@ -1,4 +1,4 @@
-//! Dockerfile instructions that change an image's configuration: `import --change`, and later `commit` and `build`.
+//! Dockerfile instructions that change an image's configuration: `import --change` and `commit --change`.
 //!
 //! Those that dockerd takes there (moby `builder/dockerfile/dispatchers.go`, `validCommitCommands`).
 
@@ -10,14 +10,16 @@ use vch_images::image::{Healthcheck, RunConfig};
 /// # Errors
 /// An instruction that is unknown, not allowed here or malformed.
 pub(crate) fn apply(config: &mut RunConfig, changes: &[String]) -> Result<()> {
+    let mut has_cmd = false;
     changes
         .iter()
         .flat_map(|change| change.lines())
         .filter(|line| !line.trim().is_empty())
-        .try_for_each(|line| one(config, line))
+        .try_for_each(|line| one(config, line, &mut has_cmd))
 }
 
-fn one(config: &mut RunConfig, line: &str) -> Result<()> {
+/// `has_cmd`: whether a `CMD` came before, which an entry point leaves alone then.
+fn one(config: &mut RunConfig, line: &str, has_cmd: &mut bool) -> Result<()> {
     let line = line.trim();
     let (instruction, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim();
@@ -27,16 +29,24 @@ fn one(config: &mut RunConfig, line: &str) -> Result<()> {
         return Err(missing());
     }
     match upper.as_str() {
-        "CMD" => config.cmd = Some(command(config, rest)),
+        "CMD" => {
+            config.cmd = Some(command(config, rest));
+            *has_cmd = true;
+        }
         "ENTRYPOINT" => {
             config.entrypoint = Some(command(config, rest));
-            config.cmd = None;
+            if !*has_cmd {
+                config.cmd = None;
+            }
         }
         "ENV" => {
             for (name, value) in pairs(rest)? {
                 let prefix = format!("{name}=");
-                config.env.retain(|known| !known.starts_with(&prefix));
-                config.env.push(format!("{name}={value}"));
+                let set = format!("{prefix}{value}");
+                match config.env.iter_mut().find(|known| known.starts_with(&prefix)) {
+                    Some(known) => *known = set,
+                    None => config.env.push(set),
+                }
             }
         }
         "LABEL" => config.labels.extend(pairs(rest)?),
@@ -54,10 +64,6 @@ fn one(config: &mut RunConfig, line: &str) -> Result<()> {
         }
         "ONBUILD" => config.on_build.push(rest.to_owned()),
         "HEALTHCHECK" => config.healthcheck = Some(health(rest)?),
-        "SHELL" => {
-            config.shell =
-                Some(json(rest).ok_or_else(|| Error::invalid("SHELL requires the arguments to be in JSON form"))?)
-        }
         _ => return Err(Error::invalid(format!("{} is not a valid change command", instruction.to_ascii_lowercase()))),
     }
     Ok(())
@@ -177,8 +183,12 @@ mod tests {
     fn commands_come_in_two_forms() {
         assert_eq!(after(&["CMD [\"a\", \"b c\"]"]).cmd.unwrap(), ["a", "b c"]);
         assert_eq!(after(&["cmd a b"]).cmd.unwrap(), ["/bin/sh", "-c", "a b"]);
-        let config = after(&["CMD x", "ENTRYPOINT [\"e\"]"]);
-        assert_eq!((config.entrypoint.unwrap(), config.cmd), (vec!["e".to_owned()], None));
+        // An entry point takes away the command that was there before, and not one that came with it.
+        let config = after(&["CMD [\"x\"]", "ENTRYPOINT [\"e\"]"]);
+        assert_eq!((config.entrypoint.unwrap(), config.cmd.unwrap()), (vec!["e".to_owned()], vec!["x".to_owned()]));
+        let mut config = after(&["CMD x"]);
+        apply(&mut config, &["ENTRYPOINT [\"e\"]".to_owned()]).unwrap();
+        assert_eq!(config.cmd, None);
     }
 
     #[test]
@@ -196,7 +206,7 @@ mod tests {
             "STOPSIGNAL SIGINT",
             "HEALTHCHECK --interval=5s --retries=2 CMD true",
         ]);
-        assert_eq!(config.env, ["B=two words", "A=3 and more"]);
+        assert_eq!(config.env, ["A=3 and more", "B=two words"]);
         assert_eq!(config.labels["l"], "w x");
         assert_eq!(config.exposed_ports.iter().collect::<Vec<_>>(), ["53/udp", "80/tcp"]);
         assert_eq!(config.volumes.len(), 3);

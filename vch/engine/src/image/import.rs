@@ -23,7 +23,7 @@ impl Engine {
         request: Import,
         body: BoxStream<'static, std::io::Result<Bytes>>,
     ) -> Result<BoxStream<'static, Result<Progress>>> {
-        let reference = reference(&request)?;
+        let reference = reference(&request.repository, &request.tag)?;
         let mut config = RunConfig::default();
         changes::apply(&mut config, &request.changes)?;
         let message = if request.message.is_empty() { "Imported from -".into() } else { request.message };
@@ -40,17 +40,18 @@ impl Engine {
     }
 }
 
-fn reference(request: &Import) -> Result<Option<Reference>> {
-    if request.repository.is_empty() {
+/// The name that an image is to get, if any (moby httputils.RepoTagReference).
+pub(super) fn reference(repository: &str, tag: &str) -> Result<Option<Reference>> {
+    if repository.is_empty() {
         return Ok(None);
     }
     let bad = |error| Error::from(ImageError::from(error));
-    let mut reference = Reference::parse(&request.repository).map_err(bad)?;
+    let mut reference = Reference::parse(repository).map_err(bad)?;
     if reference.digest().is_some() {
         return Err(Error::invalid("cannot import digest reference"));
     }
-    if !request.tag.is_empty() {
-        reference = reference.with_tag(&request.tag).map_err(bad)?;
+    if !tag.is_empty() {
+        reference = reference.with_tag(tag).map_err(bad)?;
     }
     Ok(Some(reference.or_latest()))
 }

@@ -1,6 +1,7 @@
 //! Image verbs: in-use rules, events and Docker's words round `vch-images`.
 
 mod changes;
+mod commit;
 mod distribution;
 mod history;
 mod import;

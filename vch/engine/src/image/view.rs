@@ -171,6 +171,27 @@ pub struct Push {
     pub credentials: Option<Credentials>,
 }
 
+/// `commit`.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// The container's name or ID.
+    pub container: String,
+    /// `repo`, or empty.
+    pub repository: String,
+    /// `tag`, or empty.
+    pub tag: String,
+    /// Who made it.
+    pub author: String,
+    /// Comment.
+    pub comment: String,
+    /// Whether the container stands still meanwhile.
+    pub pause: bool,
+    /// Dockerfile instructions that change the config.
+    pub changes: Vec<String>,
+    /// What the image's config is made from, what is open in it from the container's; none is the container's own.
+    pub config: Option<crate::container::spec::ContainerSpec>,
+}
+
 /// `import` (`fromSrc=-`).
 #[derive(Debug, Clone, Default)]
 pub struct Import {

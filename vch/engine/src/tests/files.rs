@@ -2,6 +2,7 @@
 
 use super::Bench;
 use crate::error::Kind;
+use crate::image::view::Commit;
 use crate::requests::Extract;
 use crate::stream::{Change, ChangeKind};
 use bytes::Bytes;
@@ -53,6 +54,23 @@ async fn files_come_and_go_whether_a_container_runs_or_not() {
     // A container at rest is free again.
     bench.engine.start("rests").await.unwrap();
     assert_eq!(bench.wait("rests").await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_whose_layer_is_no_tar_leaves_no_image_and_no_pause() {
+    let bench = Bench::new().await;
+    bench.run("web", &["sleep", "600"], |_| {}).await;
+    let images = bench.engine.images(true, false, &Default::default()).await.unwrap().len();
+    let commit = Commit { container: "web".into(), repository: "made".into(), pause: true, ..Default::default() };
+    // The fake guest's tar is none.
+    assert!(bench.engine.commit(commit.clone()).await.is_err());
+    assert_eq!(bench.engine.images(true, false, &Default::default()).await.unwrap().len(), images);
+    assert_eq!(bench.engine.inspect("web", false).await.unwrap().state.status.word(), "running");
+    let bad = Commit { changes: vec!["RUN x".into()], ..commit.clone() };
+    let refused = bench.engine.commit(bad).await.unwrap_err();
+    assert_eq!((refused.kind, refused.message.as_str()), (Kind::InvalidParameter, "run is not a valid change command"));
+    let missing = Commit { container: "none".into(), ..commit };
+    assert_eq!(bench.engine.commit(missing).await.unwrap_err().kind, Kind::NotFound);
 }
 
 #[tokio::test]
