@@ -10,7 +10,7 @@ use vch_engine::engine::Engine;
 use vch_engine::events::Event;
 use vch_engine::filters::Filters;
 use vch_engine::image::view::{
-    Credentials, DistributionView, FoundView, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress,
+    Commit, Credentials, DistributionView, FoundView, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress,
     Pull, Push, Removed, Search,
 };
 use vch_engine::info::Info;
@@ -87,6 +87,7 @@ calls! {
     archive(name: &str, path: &str) -> Archive;
     extract(name: &str, request: Extract, body: Upload) -> ();
     export(name: &str) -> Content;
+    commit(request: Commit) -> String;
     changes(name: &str) -> BoxStream<'static, Result<Change>>;
     top(name: &str, arguments: &str) -> ProcessTable;
     stats(name: &str, options: WatchStats) -> BoxStream<'static, Statistics>;

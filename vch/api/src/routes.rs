@@ -85,7 +85,7 @@ const ROUTES: &[Route] = table! {
     HEAD   "/containers/{name}/archive"   done(containers::stat)             ""
     GET    "/containers/{name}/archive"   done(containers::pack)             "streamed"
     PUT    "/containers/{name}/archive"   done(containers::extract)          "plain tar, or compressed with gzip, bzip2, xz or zstd"
-    POST   "/commit"                      missing(LATER)                     ""
+    POST   "/commit"                      done(images::commit)               ""
     POST   "/containers/{name}/exec"      done(exec::create)                 ""
     POST   "/exec/{name}/start"           done(exec::start)                  "hijacked unless detached"
     POST   "/exec/{name}/resize"          done(exec::resize)                 ""

@@ -22,6 +22,14 @@ use crate::wire::create::CreateRequest;
 use crate::wire::image::Platform;
 use vch_engine::container::spec::ContainerSpec;
 
+/// The body of a commit: what its image is made from, none where it says nothing of it.
+///
+/// # Errors
+/// 400 in dockerd's words.
+pub(crate) fn commit(request: Option<CreateRequest>) -> Result<Option<ContainerSpec>> {
+    request.and_then(|request| request.config).map(|config| config::config(&config)).transpose()
+}
+
 /// A create as the engine understands it, and what its client should know.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! Images: a file for each group of verbs.
 
+mod commit;
 mod create;
 mod list;
 mod push;
@@ -7,6 +8,7 @@ mod remote;
 mod remove;
 mod save;
 
+pub(crate) use commit::commit;
 pub(crate) use create::{create, load};
 pub(crate) use list::{history, inspect, list, tag};
 pub(crate) use push::push;
