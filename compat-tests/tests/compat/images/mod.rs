@@ -1,6 +1,7 @@
 //! Images: how they come in, what is said of them, how they go.
 
 mod archive;
+mod commit;
 mod inspect;
 mod list;
 mod prune;
@@ -18,6 +19,7 @@ use vch_compat_tests::prelude::*;
 pub(crate) fn tests() -> Vec<Test> {
     [
         archive::tests(),
+        commit::tests(),
         inspect::tests(),
         list::tests(),
         prune::tests(),
