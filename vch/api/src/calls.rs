@@ -10,8 +10,8 @@ use vch_engine::engine::Engine;
 use vch_engine::events::Event;
 use vch_engine::filters::Filters;
 use vch_engine::image::view::{
-    Commit, Credentials, DistributionView, FoundView, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome, Progress,
-    Pull, Push, Removed, Search,
+    Commit, Credentials, DistributionView, FoundView, HistoryItem, ImageSummary, ImageView, Import, LoginOutcome,
+    Progress, Pull, Push, Removed, Search,
 };
 use vch_engine::info::Info;
 use vch_engine::ps::ProcessTable;
