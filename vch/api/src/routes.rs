@@ -15,7 +15,7 @@ use http::StatusCode;
 pub(crate) enum Action {
     /// Decodes, calls the engine, encodes.
     Handle(fn(Call) -> BoxFuture<'static, Result<Response>>),
-    /// vch has no such thing: 501, naming the route and this reason, or "yet" where there is none.
+    /// vch has no such thing: 501, naming the route and this reason.
     Missing(&'static str),
     /// dockerd's own answer where the thing asked for does not exist: status and words.
     Refuse(u16, fn(&str) -> String),
@@ -46,7 +46,6 @@ const VOLUMES: &str = "containers have no volumes, only their own writable layer
 const BUILD: &str = "images are pulled, loaded or imported";
 const PLUGINS: &str = "vch takes no plugins";
 const SWARM: &str = "vch is one machine and forms no swarm";
-const LATER: &str = "";
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = table! {
@@ -203,9 +202,8 @@ impl Route {
         match &self.action {
             Action::Handle(_) => None,
             Action::Missing(why) => {
-                let reason = if why.is_empty() { " yet".to_owned() } else { format!(": {why}") };
                 let (method, pattern) = (self.method, self.pattern);
-                Some(ApiError::not_implemented(format!("{method} {pattern} is not implemented{reason}")))
+                Some(ApiError::not_implemented(format!("{method} {pattern} is not implemented: {why}")))
             }
             Action::Refuse(status, words) => {
                 Some(ApiError { status: StatusCode::from_u16(*status).unwrap_or_default(), message: words(name) })

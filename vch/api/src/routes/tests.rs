@@ -84,8 +84,6 @@ fn refusals_speak_as_dockerd_does() {
     assert_eq!(words("GET", "/swarm"), (503, NO_SWARM.into()));
     assert_eq!(words("GET", "/networks/web"), (404, "network web not found".into()));
     assert_eq!(words("GET", "/volumes/data"), (404, "get data: no such volume".into()));
-    let later = Route { method: "GET", pattern: "/later", action: Action::Missing(LATER), note: "" };
-    assert_eq!(later.refusal("").unwrap().message, "GET /later is not implemented yet");
     assert_eq!(words("GET", "/plugins/p/json"), (404, "plugin \"p\" not found".into()));
     assert_eq!(
         words("POST", "/build"),
