@@ -45,7 +45,11 @@ fn the_default_is_that_of_ps_ef() {
 
 fn columns_are_as_asked() {
     let container = sleeper();
-    let (titles, rows) = top(&container, "aux");
+    // Right after its word the shell may still be on its way into the wait.
+    let (titles, rows) = eventually(SOON, "both sleep", || {
+        let (titles, rows) = top(&container, "aux");
+        rows.iter().all(|row| row[7].starts_with('S')).then_some((titles, rows))
+    });
     assert_eq!(titles, ["USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"]);
     assert_eq!((rows[0][7].as_str(), rows[1][7].as_str(), rows[1][10].as_str()), ("Ss", "S", "sleep 54321"));
     assert!(rows[0][5].parse::<u64>().unwrap() > 0);
