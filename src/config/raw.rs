@@ -45,7 +45,7 @@ pub(crate) struct Raw {
     /// How much to log: debug, info, warn, error or fatal [default: info]
     #[arg(short = 'l', long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
-    /// Log driver of containers that name none: json-file, local, syslog or none [default: json-file]
+    /// Log driver of containers that name none: json-file, local, syslog, journald or none [default: json-file]
     #[arg(long, value_name = "DRIVER")]
     pub(crate) log_driver: Option<String>,
     /// Option of the log driver, as KEY=VALUE; may be given several times, and is an object in the file

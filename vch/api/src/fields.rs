@@ -74,7 +74,7 @@ const FIELDS: &[Field] = table! {
     HostConfig {
         "Binds"                 no(NO_VOLUMES, |_, h| some(&h.binds))
         "ContainerIDFile"       harmless("written by the client; shown by inspect")
-        "LogConfig"             yes("json-file, local, syslog and none; others are refused. Times of syslog are in UTC; a tag takes plain fields")
+        "LogConfig"             yes("json-file, local, syslog, journald and none; others are refused. Times of syslog are in UTC; a tag takes plain fields")
         "NetworkMode"           yes("default, bridge and none are loopback only, host is the machine's own network, container:X shares X's machine; others are refused")
         "PortBindings"          no(NO_NETWORK, |_, h| !h.port_bindings.is_empty())
         "RestartPolicy"         yes()

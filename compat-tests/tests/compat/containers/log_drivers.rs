@@ -17,6 +17,7 @@ pub(super) fn tests() -> Vec<Test> {
         syslog_gets_every_line_and_a_copy_is_kept,
         syslog_without_a_copy_cannot_be_read,
         a_log_that_does_not_block_is_read_back,
+        journald_is_refused_where_there_is_none,
         twenty_followers_see_the_same,
     ];
     let followed = tests![a_follower_goes_on_over_full_files].into_iter();
@@ -46,6 +47,7 @@ fn what_create_refuses() {
         ("", json!({ "foo": "1" }), "unknown log opt 'foo' for json-file log driver"),
         ("local", json!({ "labels": "a" }), "unknown log opt 'labels' for log driver local"),
         ("syslog", json!({ "foo": "1" }), "unknown log opt 'foo' for syslog log driver"),
+        ("journald", json!({ "foo": "1" }), "unknown log opt 'foo' for journald log driver"),
         ("syslog", json!({ "syslog-address": "unix:///nosuch" }), "stat /nosuch: no such file or directory"),
         ("syslog", json!({ "syslog-address": "tcp://127.0.0.1:1:2" }), "too many colons in address"),
         ("syslog", json!({ "syslog-facility": "x" }), "invalid syslog facility"),
@@ -106,6 +108,17 @@ fn what_start_refuses() {
         container.post("/start").refuses(500, "failed to initialize logging driver: ");
         container.post("/start").refuses(500, words);
         assert_eq!(container.inspect()["State"]["Running"], false);
+    }
+}
+
+fn journald_is_refused_where_there_is_none() {
+    let container = with_log("echo hello", "journald", json!({}));
+    if std::path::Path::new("/run/systemd/journal/socket").exists() {
+        assert_eq!(container.run().0, 0);
+        assert_eq!(text(&container, "stdout=1"), "hello\n");
+    } else {
+        let words = "failed to initialize logging driver: journald is not enabled on this host";
+        container.post("/start").refuses(500, words);
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn info(facts: &Facts, server_version: &str, version: Version) -> Inf
             volume: Vec::new(),
             network: vec!["host", "null"],
             authorization: None,
-            log: vec!["json-file", "local", "syslog"],
+            log: vec!["journald", "json-file", "local", "syslog"],
         },
         memory_limit: true,
         swap_limit: true,

@@ -212,7 +212,7 @@ pub struct RestartPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogConfig {
-    /// `json-file`, `local`, `syslog` or `none`; at create, empty means the daemon's default.
+    /// `json-file`, `local`, `syslog`, `journald` or `none`; at create, empty means the daemon's default.
     pub driver: String,
     /// Options.
     pub options: BTreeMap<String, String>,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pump ─> sink ─┬─> json_file ─> segments (files, full ones renamed and compressed) ─> reader ─> clients
-//!               └─> syslog
+//!               └─> syslog, journald
 //! ```
 //! `json-file` is written in the shape of Docker's own, so that log shippers that tail it work; `local` and the copy that is
 //! kept of a log that goes elsewhere are written the same way under other names. `none` keeps nothing and says so to
@@ -10,6 +10,7 @@
 
 mod amount;
 mod attributes;
+mod journald;
 mod json_file;
 pub(crate) mod options;
 pub(crate) mod reader;

@@ -1,7 +1,7 @@
 //! What is asked of a log: checked at create as moby's `logger.ValidateLogOpts` does, read at start as its drivers do.
 
 use super::amount::{boolean, human_size, ram_size, whole};
-use super::{syslog, tag};
+use super::{journald, syslog, tag};
 use crate::container::spec::LogConfig;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -44,6 +44,7 @@ pub fn check(log: &LogConfig) -> Result<()> {
         ),
         "local" => (&["max-file", "max-size", "compress"], "for log driver local"),
         "syslog" => (syslog::OPTIONS, "for syslog log driver"),
+        "journald" => (journald::OPTIONS, "for journald log driver"),
         _ => return Err(Error::invalid(format!("logger: no log driver named '{driver}' is registered"))),
     };
     let option = |name: &str| log.options.get(name).map(String::as_str);

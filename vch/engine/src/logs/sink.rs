@@ -3,6 +3,7 @@
 //! A log that blocks holds up the container while a line is delivered; one that does not drops lines that its buffer has
 //! no room for (moby `daemon/logger/ring.go`), and delivers by a task of its own.
 
+use super::journald::Journald;
 use super::json_file::Writer;
 use super::options::{self, Bounds};
 use super::segments::Segments;
@@ -109,12 +110,35 @@ impl Sink {
     }
 }
 
+/// A driver that hands entries on.
+#[derive(Debug)]
+enum Remote {
+    Syslog(Box<Syslog>),
+    Journald(Journald),
+}
+
+impl Remote {
+    async fn open(record: &Record) -> Result<Self> {
+        match record.spec.host.log.driver.as_str() {
+            "journald" => Journald::open(record).map(Self::Journald),
+            _ => Syslog::open(record).await.map(|syslog| Self::Syslog(Box::new(syslog))),
+        }
+    }
+
+    async fn send(&mut self, entry: &Entry) -> Result<()> {
+        match self {
+            Self::Syslog(syslog) => syslog.send(entry).await,
+            Self::Journald(journald) => journald.send(entry).await,
+        }
+    }
+}
+
 /// The drivers of one log.
 #[derive(Debug)]
 pub(crate) struct Log {
     container: Arc<Container>,
     file: Option<Writer>,
-    remote: Option<Syslog>,
+    remote: Option<Remote>,
     waiting: VecDeque<Entry>,
     told: bool,
 }
@@ -127,7 +151,7 @@ impl Log {
             "local" => (Some(Bounds::local(options, "")?), None),
             _ => {
                 let cache = options::is_cached(options).then(|| Bounds::local(options, "cache-")).transpose()?;
-                (cache, Some(Syslog::open(record).await?))
+                (cache, Some(Remote::open(record).await?))
             }
         };
         let attributes = match remote {
