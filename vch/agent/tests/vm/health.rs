@@ -99,7 +99,13 @@ fn probes_run_in_the_container_until_the_check_ends() {
     assert_eq!(machine.host.request(&Request::Signal { process: first.number, signal: 9 }), Ok(Reply::Done));
     machine.host.exited(first);
     machine.host.released(&id);
-    assert_eq!(probes(&machine, long), [Probe::Begun], "it went with its container");
+    // The kernel ends who is in a process namespace before its first process, so this may or may not be told first.
+    match &probes(&machine, long)[..] {
+        [Probe::Begun] => {}
+        [Probe::Begun, Probe::Ended { outcome: ProbeOutcome::Exited(ExitStatus::Signal(9)), .. }] => {}
+        [Probe::Begun, Probe::Ended { outcome: ProbeOutcome::Failed(_), .. }] => {}
+        told => panic!("{told:?}: it went with its container"),
+    }
     let late = Request::Health { container: id, check: Box::new(check(shell("true"))) };
     assert_eq!(machine.host.request(&late).unwrap_err().class, FailureClass::NotFound);
 }
