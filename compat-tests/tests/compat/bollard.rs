@@ -4,7 +4,9 @@ use bollard::Docker;
 use bollard::body_full;
 use bollard::container::LogOutput;
 use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::{ContainerCreateBody, ContainerStateStatusEnum, ExecConfig, HostConfig};
+use bollard::models::{
+    ContainerConfig, ContainerCreateBody, ContainerStateStatusEnum, ContainerUpdateBody, ExecConfig, HostConfig,
+};
 use bollard::query_parameters as query;
 use futures_util::{StreamExt, TryStreamExt};
 use std::collections::HashMap;
@@ -23,6 +25,8 @@ pub(crate) fn tests() -> Vec<Test> {
         files_go_in_and_out,
         changes_and_export_decode,
         push_is_told_and_usage_decodes,
+        what_runs_is_watched_and_changed,
+        a_commit_is_saved_and_loaded,
     ]
 }
 
@@ -211,5 +215,59 @@ fn push_is_told_and_usage_decodes() {
         assert!(images.iter().any(|image| image.repo_tags.contains(&name)), "{name} is not in {images:?}");
         let options = None::<query::RemoveImageOptions>;
         docker.remove_image(&name, options, None).await.unwrap();
+    });
+}
+
+fn what_runs_is_watched_and_changed() {
+    let container = Container::idle();
+    let id = container.id.as_str();
+    with_client(async |docker| {
+        let top = docker.top_processes(id, None::<query::TopOptions>).await.unwrap();
+        let command = top.titles.unwrap().iter().position(|title| title == "CMD").unwrap();
+        let processes = top.processes.unwrap();
+        assert!(processes.iter().any(|process| process[command].contains("sleep")), "{processes:?}");
+        let options = query::StatsOptionsBuilder::default().stream(false).build();
+        let stats: Vec<_> = docker.stats(id, Some(options)).try_collect().await.unwrap();
+        assert_eq!(stats.len(), 1);
+        assert!(stats[0].memory_stats.as_ref().unwrap().usage.unwrap() > 0);
+        let update = ContainerUpdateBody { memory: Some(32 << 20), memory_swap: Some(64 << 20), ..Default::default() };
+        docker.update_container(id, update).await.unwrap();
+        docker.pause_container(id).await.unwrap();
+        let inspected = docker.inspect_container(id, None::<query::InspectContainerOptions>).await.unwrap();
+        assert_eq!(inspected.host_config.unwrap().memory, Some(32 << 20));
+        assert_eq!(inspected.state.unwrap().status, Some(ContainerStateStatusEnum::PAUSED));
+        docker.unpause_container(id).await.unwrap();
+        let options = query::RestartContainerOptionsBuilder::default().t(0).build();
+        docker.restart_container(id, Some(options)).await.unwrap();
+        let options = query::StopContainerOptionsBuilder::default().t(0).build();
+        docker.stop_container(id, Some(options)).await.unwrap();
+    });
+}
+
+fn a_commit_is_saved_and_loaded() {
+    let container = Container::sh("echo words > /new");
+    container.run();
+    let repository = unique("compat/committed");
+    with_client(async |docker| {
+        let options = query::CommitContainerOptionsBuilder::default()
+            .container(&container.id)
+            .repo(&repository)
+            .tag("one")
+            .comment("by a test")
+            .build();
+        let config = ContainerConfig { cmd: Some(vec!["cat".into(), "/new".into()]), ..Default::default() };
+        let made = docker.commit_container(options, config).await.unwrap();
+        let name = format!("{repository}:one");
+        assert_eq!(docker.inspect_image(&name).await.unwrap().id, Some(made.id));
+        let pieces: Vec<_> = docker.export_image(&name).try_collect().await.unwrap();
+        docker.remove_image(&name, None::<query::RemoveImageOptions>, None).await.unwrap();
+        let options = query::ImportImageOptions::default();
+        let told: Vec<_> =
+            docker.import_image(options, body_full(pieces.concat().into()), None).try_collect().await.unwrap();
+        assert!(told.iter().any(|line| line.stream.as_deref().is_some_and(|said| said.contains(&name))), "{told:?}");
+        let again = Container::create(json!({ "Image": name }));
+        assert_eq!(again.run().1.out(), "words\n");
+        drop(again);
+        docker.remove_image(&name, None::<query::RemoveImageOptions>, None).await.unwrap();
     });
 }
