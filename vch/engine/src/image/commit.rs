@@ -22,6 +22,13 @@ impl Engine {
     /// # Errors
     /// No such container, or one that is being removed; a bad name or change.
     pub async fn commit(&self, request: Commit) -> Result<String> {
+        let engine = self.clone();
+        // Apart from the caller: a client that hangs up must not leave its container paused.
+        let committed = tokio::spawn(async move { engine.commit_now(request).await }).await;
+        committed.unwrap_or_else(|error| Err(Error::chain("commit the container", &error)))
+    }
+
+    async fn commit_now(&self, request: Commit) -> Result<String> {
         let container = self.find(&request.container)?;
         let record = container.record();
         let refused = |how| Err(Error::conflict(format!("You cannot commit container {} which is {how}", record.id)));
