@@ -70,8 +70,12 @@ fn what_cannot_run_is_refused_in_runcs_words() {
 
     // What only execve finds out goes where runc's own init writes it.
     for (program, words) in [("/garbage", "exec format error"), ("/lost", "no such file or directory")] {
-        let running = machine.host.run(container(&disks, process(&[program]))).unwrap();
+        let wanted = container(&disks, process(&[program]));
+        let id = wanted.id.clone();
+        let running = machine.host.run(wanted).unwrap();
         let ended = machine.host.wait(running);
+        // The next one mounts the same disks.
+        machine.host.released(&id);
         assert_eq!((ended.status, ended.stderr), (ExitStatus::Code(255), format!("exec {program}: {words}\n")));
     }
     assert_eq!(run(&mut machine, |_| {}, "echo still well").ok(), "still well\n");
