@@ -26,6 +26,11 @@ fn sleeper() -> Container {
     let container = Container::sh("trap 'exit 0' TERM; sleep 54321 & echo ready; wait");
     container.start();
     container.until_logged("ready");
+    // The child is the shell still until it executes its program.
+    eventually(SOON, "the child is sleep", || {
+        let (_, rows) = top(&container, "-eo args");
+        rows.iter().any(|row| row[0] == "sleep 54321").then_some(())
+    });
     container
 }
 
