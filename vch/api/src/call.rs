@@ -4,12 +4,12 @@ use crate::Api;
 use crate::calls::Upload;
 use crate::error::{ApiError, Result};
 use crate::query::{Query, quoted};
+use crate::upload;
 use crate::version::Version;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request};
-use http_body_util::{BodyDataStream, BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 use serde::de::DeserializeOwned;
@@ -60,7 +60,7 @@ impl Call {
 
     /// The body as it arrives.
     pub(crate) fn into_upload(self) -> Upload {
-        upload(self.request.into_body())
+        upload::of(self.request.into_body())
     }
 
     /// The body as JSON; none where there is no body (moby `httputils.ReadJSON`).
@@ -129,12 +129,6 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
         Ok(outcome) => Ok(outcome?),
         Err(error) => Err(ApiError::unclassed(format!("the call did not come to its end: {error}"))),
     }
-}
-
-/// A body as a stream of its data; an abort by the client is its last item.
-pub(crate) fn upload(body: Incoming) -> Upload {
-    let data = BodyDataStream::new(body);
-    data.map(|piece| piece.map_err(|error| std::io::Error::new(std::io::ErrorKind::UnexpectedEof, error))).boxed()
 }
 
 /// One JSON value and nothing behind it.

@@ -24,6 +24,7 @@ pub mod routes;
 mod server;
 mod stream;
 mod system;
+mod upload;
 mod version;
 mod wire;
 

@@ -6,8 +6,9 @@
 //! write side is closed without waiting for the client.
 
 use super::stdcopy;
-use crate::call::{Call, upload};
+use crate::call::Call;
 use crate::reply::{self, Response};
+use crate::upload;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use http::StatusCode;
@@ -145,7 +146,7 @@ async fn feed(reader: &mut (impl AsyncRead + Unpin), mut stdin: Option<StdinSend
 
 /// Passes the request's body on as input.
 async fn feed_body(call: Call, stdin: StdinSender) {
-    let mut body = upload(call.request.into_body());
+    let mut body = upload::of(call.request.into_body());
     while let Some(Ok(bytes)) = body.next().await {
         if stdin.send(bytes).await.is_err() {
             return;

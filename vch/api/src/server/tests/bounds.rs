@@ -61,6 +61,30 @@ async fn a_head_that_does_not_end_is_cut_off() {
     assert!(!String::from_utf8_lossy(&reply).contains("200 OK"));
 }
 
+/// A `docker cp` to a missing container sometimes failed with a broken pipe instead of the reason.
+#[tokio::test]
+async fn a_refused_client_is_heard_out() {
+    let api = api(Nothing);
+    let mut client = connect(&api);
+    let head = "PUT /containers/no/archive?path=/ HTTP/1.1\r\nHost: d\r\nContent-Length: 20000\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"}\n") {
+        let mut piece = [0; 1024];
+        let count = deadline(client.read(&mut piece)).await.unwrap();
+        assert_ne!(count, 0, "cut off");
+        reply.extend_from_slice(&piece[..count]);
+    }
+    let reply = String::from_utf8(reply).unwrap();
+    assert!(status(&reply) >= 400, "{reply}");
+    client.write_all(&[0; 20_000]).await.unwrap();
+    // And the connection goes on.
+    client.write_all(b"GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut reply = String::new();
+    deadline(client.read_to_string(&mut reply)).await.unwrap();
+    assert_eq!(status(&reply), 200, "{reply}");
+}
+
 #[tokio::test]
 async fn a_body_that_stops_half_way_is_not_acted_on() {
     let api = api(Nothing);
