@@ -28,8 +28,8 @@ fn sleeper() -> Container {
     container.until_logged("ready");
     // The child is the shell still until it executes its program.
     eventually(SOON, "the child is sleep", || {
-        let (_, rows) = top(&container, "-eo args");
-        rows.iter().any(|row| row[0] == "sleep 54321").then_some(())
+        let (_, rows) = top(&container, "-eo pid,args");
+        rows.iter().any(|row| row[1] == "sleep 54321").then_some(())
     });
     container
 }
